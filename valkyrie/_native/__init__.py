@@ -1,0 +1,30 @@
+"""The one door to compiled code: nothing else in Valkyrie imports an extension module.
+
+Behind it kernels take arrays and give arrays; they check that lengths agree, and trust addresses. So whoever calls through
+this door owes them: arrays that stay alive and unchanged during the call, outputs of their own, and text addresses that come
+from `strings`. `Block` and `freeze` own the memory of tables.
+"""
+
+from typing import TYPE_CHECKING
+
+from valkyrie._native import gather, hashing, id_build, strings
+from valkyrie._native.cpu import cpu_level, cpu_levels, kernel
+from valkyrie._native.memory import Block, freeze
+
+if TYPE_CHECKING:
+    from valkyrie._native.id_table import IdTableReader
+else:
+    IdTableReader = kernel("id_table").IdTableReader
+
+__all__ = [
+    "Block",
+    "IdTableReader",
+    "cpu_level",
+    "cpu_levels",
+    "freeze",
+    "gather",
+    "hashing",
+    "id_build",
+    "kernel",
+    "strings",
+]

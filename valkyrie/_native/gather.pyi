@@ -1,0 +1,3 @@
+from valkyrie.typing import Int32Array, UInt8Array
+
+def take(items: UInt8Array, itemsize: int, rows: Int32Array, fill: UInt8Array, out: UInt8Array) -> int: ...

@@ -1,0 +1,34 @@
+"""Containers in and out: keys and payload from any array library, results in the library the keys came in."""
+
+from valkyrie.arrays.arrow_container import ArrowBox
+from valkyrie.arrays.columns import Columns
+from valkyrie.arrays.containers import Answers, Container, ListBox, NumpyBox
+from valkyrie.arrays.frames import Frame, read_frame, require_column
+from valkyrie.arrays.key_kinds import KeyColumn
+from valkyrie.arrays.keys import key_column
+from valkyrie.arrays.missing import default_missing, fill_scalar
+from valkyrie.arrays.pandas_container import PandasBox
+from valkyrie.arrays.payload import payload_column
+from valkyrie.arrays.polars_container import PolarsBox
+from valkyrie.arrays.strings import StringDictionary, Strings
+
+__all__ = [
+    "Answers",
+    "ArrowBox",
+    "Columns",
+    "Container",
+    "Frame",
+    "KeyColumn",
+    "ListBox",
+    "NumpyBox",
+    "PandasBox",
+    "PolarsBox",
+    "StringDictionary",
+    "Strings",
+    "default_missing",
+    "fill_scalar",
+    "key_column",
+    "payload_column",
+    "read_frame",
+    "require_column",
+]

@@ -1,0 +1,172 @@
+"""Arrow arrays as numpy views of their buffers; a slice is a view, not a copy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from valkyrie.arrays.libraries import pyarrow
+from valkyrie.errors import ArgumentError
+from valkyrie.typing import AnyArray, BoolArray, Int32Array, UInt8Array
+
+__all__ = [
+    "boolean_values",
+    "dictionary_codes",
+    "fixed_size_values",
+    "is_arrow_text",
+    "null_mask",
+    "number_values",
+    "one_array",
+    "text_buffers",
+]
+
+
+def one_array(column: Any) -> Any:
+    """Return an Array for an Array or ChunkedArray: chunks are joined only if there is more than one."""
+    pa = pyarrow("an Arrow column")
+    if not isinstance(column, pa.ChunkedArray):
+        return _plain_storage(pa, column)
+    if column.num_chunks == 1:
+        return _plain_storage(pa, column.chunk(0))
+    if column.num_chunks == 0:
+        return _plain_storage(pa, pa.array([], type=column.type))
+    if pa.types.is_dictionary(column.type):
+        column = column.unify_dictionaries()
+    try:
+        joined = column.combine_chunks()
+    except pa.ArrowInvalid:
+        # 32-bit offsets end at 2 GiB of text
+        large = pa.large_string() if pa.types.is_string(column.type) else pa.large_binary()
+        joined = column.cast(large).combine_chunks()
+    return _plain_storage(pa, joined)
+
+
+def _plain_storage(pa: Any, array: Any) -> Any:
+    if isinstance(array.type, pa.BaseExtensionType) and array.type.extension_name in ("arrow.uuid", "arrow.json"):
+        array = array.storage
+    if pa.types.is_run_end_encoded(array.type):
+        import pyarrow.compute
+
+        array = pyarrow.compute.run_end_decode(array)
+    # by name: pyarrow has had these types for a few versions only
+    match str(array.type):
+        case "string_view":
+            return array.cast(pa.large_string())
+        case "binary_view":
+            return array.cast(pa.large_binary())
+    return array
+
+
+def is_arrow_text(arrow_type: Any) -> bool:
+    """Tell whether ``text_buffers`` reads arrays of the type."""
+    types = pyarrow("an Arrow column").types
+    tests = (types.is_string, types.is_large_string, types.is_binary, types.is_large_binary)
+    return any(test(arrow_type) for test in tests)
+
+
+def null_mask(array: Any) -> BoolArray | None:
+    """Unpack the validity bitmap: ndarray of bool, shape (n,), True where null; None if nothing is."""
+    if array.null_count == 0 or array.buffers()[0] is None:
+        return None
+    return ~_bits(array.buffers()[0], array.offset, len(array))
+
+
+def boolean_values(array: Any) -> BoolArray:
+    """Unpack the values of a boolean array: ndarray of bool, shape (n,)."""
+    return _bits(array.buffers()[1], array.offset, len(array))
+
+
+def number_values(array: Any, dtype: Any = None) -> AnyArray:
+    """View the values of a fixed-width array: ndarray, shape (n,), of ``dtype`` or of the array's own number type."""
+    dtype = np.dtype(array.type.to_pandas_dtype() if dtype is None else dtype)
+    return _view(array.buffers()[1], dtype, array.offset, len(array))
+
+
+def fixed_size_values(array: Any) -> UInt8Array:
+    """View the values of a fixed_size_binary array: ndarray of uint8, shape (n * width,)."""
+    width = array.type.byte_width
+    return _view(array.buffers()[1], np.dtype(np.uint8), array.offset * width, len(array) * width)
+
+
+def text_buffers(array: Any, argument: str) -> tuple[AnyArray, UInt8Array]:
+    """View offsets (int32 or int64, shape (n + 1,)) and data (uint8) of string, binary and their large forms.
+
+    Raises
+    ------
+    ArgumentError
+        The offsets do not rise or leave the data: what an Arrow file holds is not checked when it is read.
+    """
+    types = pyarrow("an Arrow column").types
+    large = types.is_large_string(array.type) or types.is_large_binary(array.type)
+    dtype = np.dtype(np.int64 if large else np.int32)
+    _, raw_offsets, raw_data = array.buffers()
+    data = np.empty(0, dtype=np.uint8) if raw_data is None else np.frombuffer(raw_data, dtype=np.uint8)
+    if len(array) == 0:
+        return np.zeros(1, dtype=dtype), data
+    offsets = _view(raw_offsets, dtype, array.offset, len(array) + 1)
+    if offsets[0] < 0 or offsets[-1] > data.size or (offsets[1:] < offsets[:-1]).any():
+        raise ArgumentError(
+            f"{argument}: the offsets of the Arrow array leave its data",
+            hint="The array is damaged; array.validate(full=True) tells where",
+            argument=argument,
+        )
+    return offsets, data
+
+
+def dictionary_codes(
+    codes: AnyArray, nulls: BoolArray | None, dictionary_nulls: BoolArray | None, size: int, argument: str
+) -> tuple[Int32Array, BoolArray | None]:
+    """Make the codes of a dictionary-encoded column uniform.
+
+    Parameters
+    ----------
+    codes : ndarray of any integer dtype, shape (n,)
+        Positions in the dictionary; negative, or anything under ``nulls``, is null.
+    nulls : ndarray of bool, shape (n,), or None
+    dictionary_nulls : ndarray of bool, shape (size,), or None
+        Entries of the dictionary that are null themselves.
+    size : int
+        Entries of the dictionary.
+
+    Returns
+    -------
+    codes : ndarray of int32, shape (n,)
+        -1 where null.
+    nulls : ndarray of bool, shape (n,), or None
+
+    Raises
+    ------
+    ArgumentError
+        A code is not in the dictionary.
+    """
+    if nulls is not None:
+        codes = np.where(nulls, 0, codes) if size else np.full(len(codes), -1)
+    if codes.size and int(codes.max()) >= size:
+        raise ArgumentError(
+            f"{argument}: a code is outside the dictionary of {size} entries",
+            hint="The column is damaged; array.validate(full=True) tells where",
+            argument=argument,
+        )
+    out = np.ascontiguousarray(codes, dtype=np.int32)
+    absent = out < 0 if nulls is None else nulls | (out < 0)
+    if dictionary_nulls is not None and size:
+        absent = absent | dictionary_nulls[np.maximum(out, 0)]
+    if not absent.any():
+        return out, None
+    return np.where(absent, np.int32(-1), out), absent
+
+
+def _bits(buffer: Any, first: int, n: int) -> BoolArray:
+    if n == 0:
+        return np.zeros(0, dtype=np.bool_)
+    octets = np.frombuffer(buffer, dtype=np.uint8)[first // 8 : (first + n + 7) // 8]
+    return np.unpackbits(octets, bitorder="little")[first % 8 : first % 8 + n].view(np.bool_)
+
+
+def _view(buffer: Any, dtype: np.dtype[Any], start: int, count: int) -> AnyArray:
+    if count == 0:
+        return np.empty(0, dtype=dtype)
+    values = np.frombuffer(buffer, dtype=dtype, count=count, offset=start * dtype.itemsize)
+    # buffers mapped from files may lie anywhere
+    return values if values.flags.aligned else values.copy()

@@ -1,0 +1,81 @@
+"""Payload columns in Arrow arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from valkyrie.arrays.arrow_buffers import (
+    boolean_values,
+    dictionary_codes,
+    fixed_size_values,
+    is_arrow_text,
+    null_mask,
+    number_values,
+    one_array,
+    text_buffers,
+)
+from valkyrie.arrays.libraries import pyarrow
+from valkyrie.arrays.payload_values import PayloadValues, item_values, unfit
+from valkyrie.arrays.strings import StringDictionary, Strings
+
+__all__ = ["arrow_values"]
+
+
+def arrow_values(column: Any, name: str) -> PayloadValues:
+    """Read a payload column from an Array or ChunkedArray; text becomes codes into its distinct values."""
+    types = pyarrow("an Arrow column").types
+    array = one_array(column)
+    arrow_type = array.type
+    got = f"Arrow {arrow_type}"
+    if types.is_dictionary(arrow_type):
+        if not is_arrow_text(arrow_type.value_type) and str(arrow_type.value_type) != "string_view":
+            return arrow_values(array.dictionary_decode(), name)
+        return _strings(array, name), None
+    if types.is_string(arrow_type) or types.is_large_string(arrow_type):
+        return _strings(array.dictionary_encode(), name), None
+    if types.is_null(arrow_type):
+        return item_values([None] * len(array), name)
+    nulls = null_mask(array)
+    if is_arrow_text(arrow_type):
+        return item_values(array.to_pylist(), name)
+    if types.is_boolean(arrow_type):
+        return boolean_values(array), nulls
+    if types.is_integer(arrow_type) or types.is_floating(arrow_type):
+        return number_values(array), nulls
+    if types.is_fixed_size_binary(arrow_type) and arrow_type.byte_width > 0:
+        return fixed_size_values(array).view(f"V{arrow_type.byte_width}"), nulls
+    if types.is_date32(arrow_type):
+        return number_values(array, np.int32).astype("datetime64[D]"), nulls
+    if types.is_timestamp(arrow_type) and arrow_type.tz is not None:
+        raise unfit(name, got, "Cast to a timestamp without a time zone")
+    if types.is_date64(arrow_type) or types.is_timestamp(arrow_type):
+        unit = "ms" if types.is_date64(arrow_type) else arrow_type.unit
+        return number_values(array, f"datetime64[{unit}]"), nulls
+    if types.is_duration(arrow_type):
+        return number_values(array, f"timedelta64[{arrow_type.unit}]"), nulls
+    if types.is_decimal(arrow_type):
+        raise unfit(name, got, "Cast to int64, float64 or string")
+    if types.is_nested(arrow_type):
+        raise unfit(name, got, "A column has one value per row: flatten it into columns of its own")
+    raise unfit(name, got)
+
+
+def _strings(array: Any, name: str) -> Strings:
+    pa = pyarrow("an Arrow column")
+    dictionary = one_array(array.dictionary)
+    if not (pa.types.is_string(dictionary.type) or pa.types.is_large_string(dictionary.type)):
+        return _strings(array.dictionary_decode().cast(pa.large_string()).dictionary_encode(), name)
+    try:
+        dictionary.validate(full=True)
+    except pa.ArrowInvalid as error:
+        raise unfit(name, f"damaged text ({error})", "array.validate(full=True) tells where") from error
+    offsets, data = text_buffers(dictionary, name)
+    first, last = int(offsets[0]), int(offsets[-1])
+    texts = StringDictionary(offsets.astype(np.int64) - first, data[first:last])
+    indices = array.indices
+    codes, _ = dictionary_codes(
+        number_values(indices), null_mask(indices), null_mask(dictionary), len(dictionary), f"column {name!r}"
+    )
+    return Strings(codes, texts)

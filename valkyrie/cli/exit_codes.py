@@ -1,0 +1,60 @@
+"""The exit codes of every command, in one place."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from valkyrie.errors import (
+    ArgumentError,
+    MissingExtraError,
+    SnapshotFormatError,
+    SourceError,
+    UnknownColumnError,
+    ValkyrieError,
+)
+
+__all__ = ["MEANINGS", "ExitCode", "exit_code"]
+
+
+class ExitCode(IntEnum):
+    """What the process returns."""
+
+    OK = 0
+    MISSING_KEY = 1
+    USAGE = 2
+    BAD_INPUT = 3
+    BAD_TABLE = 4
+    MISSING_EXTRA = 5
+    SYSTEM = 6
+    WRONG_ANSWER = 7
+    INTERRUPTED = 130
+    BROKEN_PIPE = 141
+
+
+MEANINGS = {
+    ExitCode.OK: "done",
+    ExitCode.MISSING_KEY: "get: a key is not in the table",
+    ExitCode.USAGE: "called wrongly: an unknown option, column or format",
+    ExitCode.BAD_INPUT: "input data unreadable, empty, malformed, or with duplicate keys",
+    ExitCode.BAD_TABLE: "the .vks file is damaged, foreign or from a later version",
+    ExitCode.MISSING_EXTRA: "an optional dependency is missing; the install line is printed",
+    ExitCode.SYSTEM: "the system refused: no such file, no permission, disk full",
+    ExitCode.WRONG_ANSWER: "bench, demo: an answer differs from the reference",
+    ExitCode.INTERRUPTED: "interrupted",
+    ExitCode.BROKEN_PIPE: "the reader of the output went away",
+}
+
+
+def exit_code(error: BaseException) -> ExitCode:
+    """The exit code of an error that a command ends with."""
+    if isinstance(error, SnapshotFormatError):
+        return ExitCode.BAD_TABLE
+    if isinstance(error, (ArgumentError, UnknownColumnError)):
+        return ExitCode.USAGE
+    if isinstance(error, MissingExtraError):
+        return ExitCode.MISSING_EXTRA
+    if isinstance(error, SourceError):
+        return ExitCode.SYSTEM if error.errno else ExitCode.BAD_INPUT
+    if isinstance(error, ValkyrieError):
+        return ExitCode.BAD_INPUT
+    return ExitCode.SYSTEM

@@ -1,0 +1,135 @@
+"""What every command does alike: results for people or as JSON, errors in two lines, quiet ends."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import os
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, ParamSpec
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from valkyrie.cli.exit_codes import ExitCode, exit_code
+from valkyrie.errors import ValkyrieError
+
+__all__ = ["bytes_text", "command", "console", "emit_json", "errors_console", "facts", "table"]
+
+P = ParamSpec("P")
+
+
+def console() -> Console:
+    """Standard output for people; wide and without colour where it is not a terminal, so that lines can be searched."""
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 160)
+
+
+def errors_console() -> Console:
+    """Standard error: messages and progress."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def emit_json(value: Any) -> None:
+    """Print one JSON document on standard output."""
+    sys.stdout.write(
+        json.dumps(_json(value), ensure_ascii=False, indent=2 if sys.stdout.isatty() else None, allow_nan=False) + "\n"
+    )
+
+
+def facts(rows: dict[str, Any]) -> None:
+    """Print names and values in two aligned columns."""
+    width = max(map(len, rows))
+    for name, value in rows.items():
+        console().print(f"{name:<{width}}  {value}", markup=False)
+
+
+def table(title: str, columns: list[str], rows: list[list[Any]], *, numbers: int | None = None) -> None:
+    """Print a table; the last `numbers` columns (default all but the first) are aligned to the right."""
+    drawn = Table(title=title, title_justify="left", title_style="bold")
+    first_number = 1 if numbers is None else len(columns) - numbers
+    for i, name in enumerate(columns):
+        drawn.add_column(name, justify="right" if i >= first_number else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*(_cell(value) for value in row))
+    console().print(drawn)
+
+
+def bytes_text(count: float) -> str:
+    """A number of bytes for people: ``1.4 MB``."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.2f} GB"
+
+
+def command(function: Callable[P, None]) -> Callable[P, None]:
+    """Wrap a command: errors become one or two lines and an exit code, never a traceback.
+
+    With ``--json`` an error is also a document on standard output. A fault of the program itself is not hidden: it is
+    shown as Python shows it.
+    """
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            function(*args, **kwargs)
+            sys.stdout.flush()
+        except KeyboardInterrupt:
+            errors_console().print("interrupted")
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
+        except BrokenPipeError:
+            _abandon_stdout()
+            raise typer.Exit(ExitCode.BROKEN_PIPE) from None
+        except (ValkyrieError, OSError, MemoryError) as error:
+            code = exit_code(error)
+            message, hint = _lines(error)
+            errors_console().print(f"valkyrie: {message}" + (f"\n  {hint}" if hint else ""), markup=False)
+            if kwargs.get("as_json") and kwargs.get("out") != "-":
+                name = getattr(error, "code", "system")
+                emit_json({"error": {"code": name, "message": message, "hint": hint, "exit_code": int(code)}})
+            raise typer.Exit(code) from None
+
+    return run
+
+
+def _lines(error: BaseException) -> tuple[str, str]:
+    if isinstance(error, ValkyrieError):
+        return error.message, error.hint
+    if isinstance(error, MemoryError):
+        return "not enough memory", "Use a smaller input, or a machine with more"
+    return str(error), ""
+
+
+def _abandon_stdout() -> None:
+    # The interpreter flushes standard output once more at exit; give it somewhere to go.
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _cell(value: Any) -> str:
+    from rich.markup import escape
+
+    return escape("" if value is None else str(value))
+
+
+def _json(value: Any) -> Any:
+    """The value in terms of JSON, which knows no NaN, no dates and no bytes."""
+    if isinstance(value, Mapping):
+        return {str(name): _json(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_json(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return _json(value.tolist())
+    if isinstance(value, (np.bool_, np.integer, np.floating)):
+        value = value.item()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, bytes):
+        return value.decode(errors="backslashreplace")
+    return value if value is None or isinstance(value, (bool, int, str)) else str(value)

@@ -1,0 +1,146 @@
+"""``valkyrie route``: a file of keys through a table, as a stream."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from types import FrameType
+from typing import Annotated, Literal
+
+import typer
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+import valkyrie as vk
+from valkyrie.cli.options import Columns, Format, Header, Json, Nulls, TableFile, Threads, names, read_options
+from valkyrie.cli.reporting import emit_json, errors_console, facts
+from valkyrie.errors import ArgumentError
+from valkyrie.interop import route_file
+
+__all__ = ["route"]
+
+
+def route(
+    table: TableFile,
+    source: Annotated[
+        str, typer.Argument(metavar="IDS", help="File with a column of keys; - is standard input.", show_default=False)
+    ],
+    out: Annotated[
+        str,
+        typer.Argument(
+            metavar="OUT",
+            help="File to write: Parquet, CSV, Arrow or NDJSON; - is standard output.",
+            show_default=False,
+        ),
+    ],
+    key: Annotated[
+        str | None,
+        typer.Option(
+            "--key",
+            metavar="NAME",
+            help="Column of keys; default the table's own, or the only one.",
+            show_default=False,
+        ),
+    ] = None,
+    columns: Columns = None,
+    only: Annotated[bool, typer.Option("--only", help="Write the key and the routed columns only.")] = False,
+    errors: Annotated[
+        Literal["raise", "coerce"], typer.Option("--errors", help="Text that is no key: an error, or a missing key.")
+    ] = "raise",
+    threads: Threads = 1,
+    form: Format = None,
+    out_format: Annotated[
+        str | None,
+        typer.Option("--out-format", metavar="NAME", help="Format of the output; default by extension.", show_default=False),
+    ] = None,
+    header: Header = True,
+    null: Nulls = None,
+    text: Annotated[bool, typer.Option("--text", help="CSV: leave every column but the key as it is written.")] = False,
+    batch_rows: Annotated[int, typer.Option("--batch-rows", min=1, help="Most rows held at once.")] = 1 << 19,
+    as_json: Json = False,
+) -> None:
+    """Route a file: every row of it, with what its key maps to.
+
+    A key that is not in the table gets empty values. The file is read as a
+    stream, so it may be larger than memory; OUT appears when it is whole. A
+    column that IDS has already is written as NAME_routed.
+    """
+    if as_json and out == "-":
+        raise ArgumentError("--json and the rows cannot both go to standard output", hint="Name a file for the output")
+    opened = vk.load(table)
+    with _terminable(), _progress() as progress:
+        done = route_file(
+            source,
+            opened,
+            out,
+            key=key,
+            columns=names(columns),
+            only=only,
+            errors=errors,
+            threads=threads or None,
+            batch_rows=batch_rows,
+            options=read_options(form, header, null, text),
+            out_format=out_format,
+            progress=progress,
+        )
+    rate = done.rows / done.seconds
+    if as_json:
+        emit_json(asdict(done) | {"rows_per_second": rate})
+    elif out != "-":
+        renamed = [f"{name} as {written}" if name != written else name for name, written in done.columns.items()]
+        facts(
+            {
+                "out": out,
+                "rows": f"{done.rows:,} in {done.seconds:.2f} s ({rate / 1e6:.2f} M rows/s)",
+                "missing": f"{done.missing:,}" + (f" ({done.missing / done.rows:.1%})" if done.rows else ""),
+                "added": f"{', '.join(renamed)} (by {done.key!r})",
+            }
+        )
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, float | None], object] | None]:
+    """A bar with rows per second on a terminal; None elsewhere."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    bar = Progress(
+        SpinnerColumn(),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rows]:,} rows"),
+        TextColumn("{task.fields[rate]:.2f} M rows/s"),
+        TimeRemainingColumn(),
+        console=errors_console(),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("route", total=None, rows=0, rate=0.0)
+
+        def advance(rows: int, share: float | None) -> None:
+            elapsed = bar.tasks[task].elapsed or 0.0
+            total = None if share is None else 1.0
+            bar.update(task, total=total, completed=share or 0.0, rows=rows, rate=rows / elapsed / 1e6 if elapsed else 0.0)
+
+        yield advance
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM as an exception, so that the temporary output is removed on the way out."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:
+        # Not the main thread: signals are somebody else's.
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

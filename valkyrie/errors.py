@@ -1,0 +1,101 @@
+"""Every exception Valkyrie raises: one root, builtin parents, and data a program can act on.
+
+``ValkyrieError`` carries ``code`` (a stable identifier), ``hint`` (what to do about it) and ``data`` (the offending
+values). Each class also derives from the builtin that a Python user would catch: ``ValueError``, ``TypeError``, ``KeyError``...
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+__all__ = [
+    "ArgumentError",
+    "CapacityError",
+    "DuplicateKeyError",
+    "KeyNotFoundError",
+    "KeyTypeError",
+    "MissingExtraError",
+    "SnapshotFormatError",
+    "SourceError",
+    "UnknownColumnError",
+    "ValkyrieError",
+]
+
+
+class ValkyrieError(Exception):
+    """Root of all errors raised by Valkyrie.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, naming the argument and what was got.
+    hint : str, optional
+        What to do about it; appended to the message.
+    **data
+        Offending values, positions, names: for programs, not for people.
+    """
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str, *, hint: str = "", **data: Any) -> None:
+        super().__init__(f"{message}. {hint}" if hint else message)
+        self.message = message
+        self.hint = hint
+        self.data = data
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class ArgumentError(ValkyrieError, ValueError):
+    """An argument has a value that cannot be used."""
+
+    code = "argument"
+
+
+class KeyTypeError(ValkyrieError, TypeError):
+    """Keys are of a kind that the table does not hold, or that no table can hold (floats, dates, booleans)."""
+
+    code = "key_type"
+
+
+class DuplicateKeyError(ValkyrieError, ValueError):
+    """A key occurs twice; ``data['keys']`` and ``data['positions']`` name the first few."""
+
+    code = "duplicate_key"
+
+
+class KeyNotFoundError(ValkyrieError, KeyError):
+    """``table[key]`` for a key that the table does not hold."""
+
+    code = "key_not_found"
+
+
+class UnknownColumnError(ValkyrieError, KeyError):
+    """A payload column that the table does not have; the hint names the nearest."""
+
+    code = "unknown_column"
+
+
+class CapacityError(ValkyrieError, OverflowError):
+    """More rows than a table can hold (2**31 - 1)."""
+
+    code = "capacity"
+
+
+class SnapshotFormatError(ValkyrieError, ValueError):
+    """A ``.vks`` file is truncated, corrupt, hostile or from a later version; ``data['offset']`` says where."""
+
+    code = "snapshot_format"
+
+
+class SourceError(ValkyrieError, OSError):
+    """A file of keys or payload that cannot be read or written, or has nothing in it."""
+
+    code = "source"
+
+
+class MissingExtraError(ValkyrieError, ImportError):
+    """An optional dependency is needed; the hint is the install line."""
+
+    code = "missing_extra"

@@ -1,0 +1,57 @@
+"""Loading whatever table a ``.vks`` file holds."""
+
+from __future__ import annotations
+
+import os
+
+from valkyrie import vks
+from valkyrie.errors import SnapshotFormatError
+from valkyrie.tables.id_table import IdTable
+from valkyrie.tables.route_table import RouteTable
+from valkyrie.typing import LoadMode, Verify
+
+__all__ = ["load"]
+
+
+def load(path: str | os.PathLike[str], mode: LoadMode = "mmap", verify: Verify = "full") -> IdTable | RouteTable:
+    """Load a table from a ``.vks`` file.
+
+    Parameters
+    ----------
+    path : path-like
+    mode : {"mmap", "copy"}
+        "mmap" maps the file read-only: processes share the memory, and with ``verify="header"`` nothing is read before it is
+        needed. A mapped file must not be truncated in place (replacing it by renaming is safe); for network disks use "copy".
+    verify : {"full", "header", "none"}
+        Which checksums are compared. In every mode, whatever lookups dereference is checked to lie inside the file.
+
+    Returns
+    -------
+    IdTable or RouteTable
+        Whichever was saved.
+
+    Raises
+    ------
+    SnapshotFormatError
+        The file is truncated, corrupt, from a later version, or no ``.vks`` file at all.
+    SourceError
+        It cannot be read; also a FileNotFoundError or PermissionError where it is one.
+    """
+    file = vks.read(path, mode=mode, verify=verify)
+    columns = {name: file.get(name) for name in file.sections}
+    try:
+        if file.content == "id_table":
+            return IdTable.from_columns(columns)
+        if file.content == "route_table":
+            return RouteTable.from_columns(columns)
+    except SnapshotFormatError as error:
+        first = min((entry.offset for entry in file.directory), default=0)
+        raise SnapshotFormatError(
+            f"{file.path}: {error.message}", hint=error.hint or "Build and save the table again", path=file.path, offset=first
+        ) from error
+    raise SnapshotFormatError(
+        f"{file.path}: the file holds {file.content!r}, which this version cannot load",
+        hint="Upgrade Valkyrie",
+        path=file.path,
+        offset=0,
+    )

@@ -1,0 +1,113 @@
+"""What can be said of a built IdTable: how full, how large, how it hashes, how the search for pilots went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from valkyrie.tables.id_parts import IdTableParts
+from valkyrie.typing import Int64Array
+
+__all__ = ["IdTableStats", "id_table_stats"]
+
+
+@dataclass(frozen=True, eq=False)
+class IdTableStats(Mapping[str, Any]):
+    """Statistics of an IdTable; attributes, and a mapping of the same names.
+
+    Attributes
+    ----------
+    entries : int
+        Keys in the table.
+    kind, layout, hash : str
+        What the keys are, how they lie ("direct", "flat" or "lines"), which hash is in use.
+    load : float
+        Share of the slots that hold a key.
+    bytes_per_entry : float
+        Bytes of all arrays, texts included, divided by entries; NaN for an empty table.
+    pilot_histogram : ndarray of int64, shape (256,)
+        How many buckets were placed by each pilot; all zero for the direct layout, which has none.
+    reseeds : int
+        Attempts that failed before the one that built the table.
+    keys_in_fallback : int
+        Keys in the sorted table because no line could take them; 0 unless somebody chose the keys.
+    build_seconds : float
+        NaN for a table that was loaded: a file holds nothing that differs from one build to the next.
+    """
+
+    entries: int
+    kind: str
+    layout: str
+    hash: str
+    load: float
+    bytes_per_entry: float
+    pilot_histogram: Int64Array
+    reseeds: int
+    keys_in_fallback: int
+    build_seconds: float
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in _NAMES:
+            raise KeyError(name)
+        return getattr(self, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_NAMES)
+
+    def __len__(self) -> int:
+        return len(_NAMES)
+
+    def _lines(self) -> list[tuple[str, str]]:
+        tried = int(self.pilot_histogram.sum())
+        pilots = "none"
+        if tried:
+            mean = float(self.pilot_histogram @ np.arange(256)) / tried
+            pilots = f"{tried:,} (mean {mean:.1f}, highest {int(np.flatnonzero(self.pilot_histogram)[-1])})"
+        return [
+            ("entries", f"{self.entries:,}"),
+            ("kind", self.kind),
+            ("layout", self.layout),
+            ("hash", self.hash),
+            ("load", f"{self.load:.3f}"),
+            ("bytes_per_entry", f"{self.bytes_per_entry:.2f}"),
+            ("pilots", pilots),
+            ("reseeds", str(self.reseeds)),
+            ("keys_in_fallback", f"{self.keys_in_fallback:,}"),
+            ("build_seconds", f"{self.build_seconds:.3f}"),
+        ]
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{name:16} {value}" for name, value in self._lines())
+
+    def _repr_html_(self) -> str:
+        import html
+
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>"
+            for name, value in self._lines()
+        )
+        return f"<table>{rows}</table>"
+
+
+_NAMES = tuple(field.name for field in fields(IdTableStats))
+
+
+def id_table_stats(parts: IdTableParts) -> IdTableStats:
+    """Compute the statistics of a table from its arrays."""
+    slots = len(parts.lines) * {"direct": 1, "flat": 1, "lines": 3 if parts.kind == "b16" else 5}[parts.layout]
+    nbytes = parts.lines.nbytes + parts.pilots.nbytes + parts.arena.nbytes + parts.fallback.nbytes
+    return IdTableStats(
+        entries=parts.entries,
+        kind=parts.kind,
+        layout=parts.layout,
+        hash=parts.hash,
+        load=(parts.entries - len(parts.fallback)) / slots if slots else 0.0,
+        bytes_per_entry=nbytes / parts.entries if parts.entries else float("nan"),
+        pilot_histogram=np.bincount(parts.pilots, minlength=256),
+        reseeds=parts.reseeds,
+        keys_in_fallback=len(parts.fallback),
+        build_seconds=parts.build_seconds,
+    )

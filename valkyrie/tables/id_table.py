@@ -1,0 +1,317 @@
+"""IdTable, the fingerprinted id table: exact lookup of integers, 128-bit ids and texts, one or many.
+
+Every key lies in one 64-byte line, which its hash and the one-byte pilot of its bucket name, so a lookup touches one line whether
+it hits or misses. See `valkyrie.records` for the line and the essay of ``vk_types.h`` for how a hash finds it. Three layouts:
+
+    lines     five integers or texts, or three 128-bit ids, a line; the layout of all but
+    flat      integers up to 16,384: one slot of 16 bytes a key, half of them empty, all in cache
+    direct    integers dense in their range: an array of rows over that range
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any, Self, cast
+
+import numpy as np
+
+from valkyrie import vks
+from valkyrie._native import IdTableReader
+from valkyrie.arrays import KeyColumn, key_column
+from valkyrie.errors import ArgumentError, KeyTypeError, SnapshotFormatError
+from valkyrie.parallel import run, thread_count
+from valkyrie.records import MAX_ROWS
+from valkyrie.tables.id_build import build_parts
+from valkyrie.tables.id_contents import contents
+from valkyrie.tables.id_parts import IdTableParts, as_bytes
+from valkyrie.tables.id_stats import IdTableStats, id_table_stats
+from valkyrie.tables.scalar_keys import scalar_key
+from valkyrie.tables.texts import PIECE, scratch_bytes, text_piece
+from valkyrie.typing import AnyArray, BoolArray, Int32Array, Kind, OnDuplicate, UInt8Array
+
+__all__ = ["IdTable"]
+
+_CHUNK = 1 << 19
+_FREE_THREADED = not getattr(sys, "_is_gil_enabled", lambda: True)()
+_POLICIES = ("error", "first", "last")
+
+
+class IdTable(IdTableReader):
+    """An immutable table from keys to rows.
+
+    Made by `build`, `valkyrie.load` or `from_columns`. Safe to share between threads and across a fork.
+
+    Attributes
+    ----------
+    lines : ndarray of ID_LINE, B16_LINE, ID_SLOT or ROW_SLOT
+        The table itself, read-only; every key and row can be read from it (and `arena`) with numpy alone.
+    pilots : ndarray of uint8
+        One a bucket.
+    arena : ndarray of uint8
+        Records of the texts of a "bytes" table, else empty.
+    fallback : ndarray of FALLBACK
+        Keys that no line could take, sorted by hash.
+    seed : int
+        Of the hash in use.
+    """
+
+    lines: AnyArray
+    pilots: UInt8Array
+    arena: UInt8Array
+    fallback: AnyArray
+    _parts: IdTableParts
+
+    def __new__(cls, parts: IdTableParts) -> Self:
+        """Take the arrays of a table; use `build` or `from_columns`."""
+        try:
+            self: Self = super().__new__(cls, **parts.reader_arguments())
+        except ValueError as error:
+            raise SnapshotFormatError(
+                f"the arrays of the id table do not fit its numbers: {error}", hint="Build or save the table again"
+            ) from error
+        self._parts = parts
+        self.lines, self.pilots, self.arena, self.fallback = parts.lines, parts.pilots, parts.arena, parts.fallback
+        return self
+
+    @classmethod
+    def build(
+        cls,
+        keys: Any,
+        rows: Any = None,
+        *,
+        kind: Kind | None = None,
+        on_duplicate: OnDuplicate = "error",
+        seed: int | None = None,
+        threads: int | None = 1,
+    ) -> Self:
+        """Build a table.
+
+        Parameters
+        ----------
+        keys : array-like, length n
+            Integers, 128-bit ids, or text and bytes, in any container; none null.
+        rows : array-like of int, length n, optional
+            Row of each key, from 0 to 2**31 - 1; several keys may share one. By default the position of the key.
+        kind : {"int", "b16", "bytes"}, optional
+            By default what the container holds; "b16" reads 16-byte strings as 128-bit ids.
+        on_duplicate : {"error", "first", "last"}
+            Which of equal keys counts.
+        seed : int, optional
+            Seed of the hash, from 0 to 2**64 - 1; by default random, so that nobody can choose keys that collide. The same
+            seed, keys and rows give the same table, byte for byte.
+        threads : int or None
+            How many threads build; None is all.
+
+        Raises
+        ------
+        DuplicateKeyError, KeyTypeError, CapacityError, ArgumentError
+
+        Notes
+        -----
+        Buckets take their pilots largest first, as in CHD (Belazzougui, Botelho, Dietzfelbinger 2009). Expected time O(n).
+        """
+        return cls.build_column(key_column(keys, kind=kind), rows, on_duplicate=on_duplicate, seed=seed, threads=threads)
+
+    @classmethod
+    def build_column(
+        cls,
+        column: KeyColumn,
+        rows: Any = None,
+        *,
+        on_duplicate: OnDuplicate = "error",
+        seed: int | None = None,
+        threads: int | None = 1,
+    ) -> Self:
+        """Build a table from a column of keys that was read already; otherwise as `build`."""
+        if on_duplicate not in _POLICIES:
+            raise ArgumentError(f'on_duplicate must be "error", "first" or "last"; got {on_duplicate!r}')
+        every = _rows(rows, column.n)
+        return cls(build_parts(column, every, on_duplicate=on_duplicate, seed=seed, threads=thread_count(threads)))
+
+    @property
+    def kind(self) -> Kind:
+        """What the keys are: "int", "b16" or "bytes"."""
+        return cast(Kind, self._parts.kind)
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether an "int" table holds signed integers."""
+        return bool(self._parts.is_signed)
+
+    @property
+    def layout(self) -> str:
+        """How the table lies in memory: "direct", "flat" or "lines"."""
+        return str(self._parts.layout)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        return sum(int(a.nbytes) for a in (self.lines, self.pilots, self.arena, self.fallback))
+
+    @property
+    def stats(self) -> IdTableStats:
+        """How full, how large, how hashed; computed when asked."""
+        return id_table_stats(self._parts)
+
+    def keys(self) -> AnyArray:
+        """All keys by row, then key: int64, uint64, V16, or object (str, or bytes where not UTF-8), shape (n,)."""
+        return contents(self._parts)[0]
+
+    def rows(self) -> Int32Array:
+        """The rows of `keys()`, in its order: int32, shape (n,)."""
+        return contents(self._parts)[1]
+
+    def contains_many(self, keys: Any, *, threads: int | None = 1) -> BoolArray:
+        """Which keys are in the table: ndarray of bool, shape (n,). Arguments and errors as `get_many`."""
+        found: BoolArray = self.get_many(keys, threads=threads) >= 0
+        return found
+
+    def get_column(self, column: KeyColumn, *, missing: int = -1, out: Int32Array | None = None, threads: int = 1) -> Int32Array:
+        """The rows of a column of keys that was read already; otherwise as `get_many`."""
+        threads = thread_count(threads)
+        if out is not None:
+            _check_out(out, column, None)
+        rows = np.empty(column.n, np.int32) if out is None else out
+        if column.untyped:
+            rows[:] = missing
+        elif column.codes is not None:
+            some = np.empty(len(column.values) if column.offsets is None else len(column.offsets) - 1, np.int32)
+            self._probe(column, some, missing, threads)
+            # A null has code -1 and no place in the dictionary; an empty dictionary has no place at all.
+            np.take(np.append(some, np.int32(missing)), column.codes, out=rows, mode="wrap")
+        else:
+            self._probe(column, rows, missing, threads)
+        if column.nulls is not None:
+            rows[column.nulls] = missing
+        return rows
+
+    def save(self, path: Any) -> None:
+        """Write the table to a ``.vks`` file, whole or not at all; `valkyrie.load` reads it.
+
+        Raises
+        ------
+        SourceError
+            The file cannot be written; what was under the name before is still there.
+        """
+        sections = [vks.Section("index", name, values) for name, values in self.to_columns().items()]
+        vks.write(path, sections, content="id_table")
+
+    def to_columns(self) -> dict[str, AnyArray]:
+        """The arrays of the table by name, for storing: ``header`` (its numbers) and all that is not empty."""
+        parts: IdTableParts = self._parts
+        return parts.to_columns()
+
+    @classmethod
+    def from_columns(cls, columns: Mapping[str, AnyArray]) -> Self:
+        """Take the arrays that `to_columns` gave, borrowed and not copied: they must not change.
+
+        Raises
+        ------
+        SnapshotFormatError
+            They are no table. What lookups read is checked to lie inside the arrays, not to make sense.
+        """
+        return cls(IdTableParts.from_columns(columns))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).from_columns, (self.to_columns(),)
+
+    def __repr__(self) -> str:
+        return f"IdTable({len(self):,} keys of kind {self.kind!r}, {self.layout}, {self.nbytes:,} bytes)"
+
+    def _repr_html_(self) -> str:
+        return f"<b>IdTable</b>{self.stats._repr_html_()}"
+
+    def _scalar_key(self, key: Any) -> int | bytes | None:
+        return scalar_key(key, self.kind)
+
+    def _get_many(self, keys: Any, missing: Any, out: Any, threads: Any) -> Int32Array:
+        workers = thread_count(threads)
+        if isinstance(missing, bool) or not isinstance(missing, int | np.integer) or not -(2**31) <= missing < 2**31:
+            raise ArgumentError(f"missing must be a whole number that fits int32; got {missing!r}")
+        if out is None and self.kind == "bytes" and _holds_objects(keys):
+            rows = self._object_rows(keys, int(missing))
+            if rows is not None:
+                return rows
+        try:
+            column = key_column(keys, kind=self.kind)
+        except KeyTypeError:
+            # Python integers beyond 64 bits are no keys of any table, so they are misses, as for `get`.
+            if out is not None or not _all_of_kind(keys, self.kind):
+                raise
+            found = (self.get(key) for key in keys)
+            return np.fromiter((missing if row is None else row for row in found), np.int32, len(keys))
+        if out is not None:
+            _check_out(out, column, keys)
+        return self.get_column(column, missing=int(missing), out=out, threads=workers)
+
+    def _object_rows(self, keys: Any, missing: int) -> Int32Array | None:
+        """Look up Python texts where they lie; None if an item needs a closer look (another kind of null, or a wrong type)."""
+        if _FREE_THREADED or len(keys) > _CHUNK:
+            keys = tuple(keys)  # another thread may change a list that is not ours, without a GIL or between two chunks
+        out = np.empty(len(keys), np.int32)
+        for start in range(0, len(out), _CHUNK):
+            if self.probe_objects(keys, start, missing, out[start : start + _CHUNK]) >= 0:
+                return None
+        return out
+
+    def _probe(self, column: KeyColumn, out: Int32Array, missing: int, threads: int) -> None:
+        """Look up the values of a column, in pieces, on threads."""
+        if column.kind != self.kind:
+            raise KeyTypeError(f"keys: the table holds keys of kind {self.kind!r}, got kind {column.kind!r}")
+        values = column.values
+
+        def ints(start: int, stop: int) -> None:
+            self.probe_ints(values[start:stop], missing, out[start:stop])
+
+        def b16(start: int, stop: int) -> None:
+            self.probe_b16(as_bytes(values[start:stop]), missing, out[start:stop])
+
+        def texts(start: int, stop: int) -> None:
+            scratch = np.empty(scratch_bytes(column, min(PIECE, stop - start)), np.uint8)
+            for at in range(start, stop, PIECE):
+                end = min(stop, at + PIECE)
+                piece = text_piece(column, at, end, scratch=scratch)
+                self.probe_texts(piece.address, piece.length, missing, out[at:end])
+
+        probe = {"int": ints, "b16": b16, "bytes": texts}[self.kind]
+        share = -(-len(out) // threads)
+        run(probe, len(out), threads=threads, chunk=min(_CHUNK, max(PIECE, share)))
+
+
+def _rows(rows: Any, n: int) -> Int32Array | None:
+    if rows is None:
+        return None
+    values = np.asarray(rows)
+    if values.dtype.kind not in "iu" and values.size:
+        raise ArgumentError(f"rows must be whole numbers; got dtype {values.dtype}", hint="Convert them to int32")
+    if values.ndim != 1 or len(values) != n:
+        raise ArgumentError(f"rows must have one value a key, shape ({n},); got shape {values.shape}")
+    if n and (int(values.min()) < 0 or int(values.max()) > MAX_ROWS):
+        raise ArgumentError(
+            f"rows must lie between 0 and {MAX_ROWS}; got {int(values.min())} to {int(values.max())}",
+            hint="A row is a position in a payload; -1 is kept for what is missing",
+        )
+    return np.ascontiguousarray(values, dtype=np.int32)
+
+
+def _holds_objects(keys: Any) -> bool:
+    if type(keys) is list or type(keys) is tuple:
+        return True
+    return type(keys) is np.ndarray and keys.dtype == object and keys.ndim == 1 and keys.flags.carray
+
+
+def _all_of_kind(keys: Any, kind: str) -> bool:
+    types = {"int": (int,), "bytes": (str, bytes)}.get(kind, ())
+    return isinstance(keys, list | tuple) and all(key is None or type(key) in types for key in keys)
+
+
+def _check_out(out: Any, column: KeyColumn, keys: Any) -> None:
+    if not isinstance(out, np.ndarray) or out.dtype != np.int32 or not out.dtype.isnative or out.shape != (column.n,):
+        got = f"{out.dtype} of shape {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
+        raise ArgumentError(f"out must be an int32 array of shape ({column.n},); got {got}")
+    if not (out.flags.c_contiguous and out.flags.writeable and out.flags.aligned):
+        raise ArgumentError("out must be contiguous, aligned and writeable", hint="Use np.empty(n, np.int32)")
+    borrowed = [column.values, column.offsets, column.codes, column.nulls, keys if isinstance(keys, np.ndarray) else None]
+    if any(array is not None and np.may_share_memory(out, array) for array in borrowed):
+        raise ArgumentError("out shares memory with keys", hint="Give an array of its own")

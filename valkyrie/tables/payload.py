@@ -1,0 +1,157 @@
+"""The payload of a RouteTable: named columns, gathered by row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from valkyrie._native import freeze, gather
+from valkyrie.arrays import StringDictionary, Strings, default_missing, payload_column
+from valkyrie.errors import ArgumentError, SnapshotFormatError
+from valkyrie.parallel import run
+from valkyrie.typing import AnyArray, BoolArray, Int32Array
+from valkyrie.vks.format import first_impossible
+
+__all__ = ["PayloadColumn", "payload_columns"]
+
+_CHUNK = 1 << 19
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadColumn:
+    """One column: `values` as they are or, of text, the codes into `texts`; `nulls` where there is none, bool or None."""
+
+    values: AnyArray
+    texts: StringDictionary | None = None
+    nulls: BoolArray | None = None
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all its arrays."""
+        texts = 0 if self.texts is None else self.texts.offsets.nbytes + self.texts.data.nbytes
+        return int(self.values.nbytes + texts + (0 if self.nulls is None else self.nulls.nbytes))
+
+    @property
+    def dtype_name(self) -> str:
+        """What the column holds, as a person would say it."""
+        return "text" if self.texts is not None else str(self.values.dtype)
+
+    def take(self, rows: Int32Array, threads: int) -> tuple[AnyArray | Strings, BoolArray | None]:
+        """The values at some rows, and where there is none (None: nowhere): rows outside the column, and its nulls.
+
+        Parameters
+        ----------
+        rows : ndarray of int32, shape (n,)
+
+        Returns
+        -------
+        values : ndarray or Strings, shape (n,)
+            A new array.
+        missing : ndarray of bool, shape (n,), or None
+        """
+        if self.texts is not None:
+            codes, _ = _take(self.values, rows, np.int32(-1), threads)
+            return Strings(codes, self.texts), None
+        taken, absent = _take(self.values, rows, default_missing(self.values.dtype), threads)
+        missing: BoolArray | None = None
+        if self.nulls is not None:
+            missing = _take(self.nulls, rows, True, threads)[0]
+        elif absent:
+            missing = rows.view(np.uint32) >= len(self.values)
+        return taken, missing
+
+    def to_columns(self, name: str) -> dict[str, AnyArray]:
+        """Return the arrays a file stores."""
+        columns = {f"{name}/values": self.values}
+        if self.texts is not None:
+            columns |= {f"{name}/offsets": self.texts.offsets, f"{name}/texts": self.texts.data}
+        if self.nulls is not None:
+            columns[f"{name}/nulls"] = self.nulls
+        return columns
+
+    @classmethod
+    def from_columns(cls, name: str, columns: Mapping[str, AnyArray]) -> PayloadColumn:
+        """Take the arrays that `to_columns` gave.
+
+        Raises
+        ------
+        SnapshotFormatError
+            They do not fit each other.
+        """
+        for part in (array for key, array in columns.items() if key.startswith(f"{name}/")):
+            if not isinstance(part, np.ndarray) or part.ndim != 1 or part.dtype.hasobject:
+                raise SnapshotFormatError(f"column {name!r} is not made of one-dimensional arrays")
+        values = _kept(columns[f"{name}/values"])
+        offsets, nulls = _kept(columns.get(f"{name}/offsets")), _kept(columns.get(f"{name}/nulls"))
+        if nulls is not None and (nulls.dtype != np.bool_ or len(nulls) != len(values)):
+            raise SnapshotFormatError(f"the nulls of column {name!r} do not fit its values")
+        for array in (values, nulls):
+            # numpy takes truth values to be 0 or 1, and cannot read characters beyond Unicode.
+            if array is not None and first_impossible(array) is not None:
+                raise SnapshotFormatError(f"column {name!r} holds bytes that are no value of dtype {array.dtype}")
+        if offsets is None:
+            return cls(values, None, nulls)
+        data = columns.get(f"{name}/texts", np.empty(0, np.uint8))
+        try:
+            if offsets.dtype != np.int64 or data.dtype != np.uint8 or values.dtype != np.int32:
+                raise ArgumentError("wrong dtypes")
+            Strings(values, texts := StringDictionary(offsets, _kept(data)))
+        except ArgumentError as error:
+            raise SnapshotFormatError(f"column {name!r} of text is not sound: {error}") from error
+        return cls(values, texts, nulls)
+
+
+def payload_columns(names: Sequence[str], raw: Sequence[Any], n: int) -> dict[str, PayloadColumn]:
+    """Read payload columns from their containers and copy them to read-only memory.
+
+    Raises
+    ------
+    ArgumentError
+        A column is not of `n` values, or of a type that cannot be payload.
+    """
+    columns = {}
+    for name, one in zip(names, raw, strict=True):
+        values, nulls = payload_column(one, name)
+        if len(values) != n:
+            raise ArgumentError(
+                f"frame: column {name!r} has {len(values)} values, the key column {n}",
+                hint="All columns need one length",
+                column=name,
+            )
+        kept = None if nulls is None else freeze(nulls)
+        if isinstance(values, Strings):
+            texts = StringDictionary(freeze(values.dictionary.offsets), freeze(values.dictionary.data))
+            columns[name] = PayloadColumn(freeze(values.codes), texts, kept)
+        else:
+            columns[name] = PayloadColumn(freeze(values), None, kept)
+    return columns
+
+
+def _kept(array: AnyArray | None) -> Any:
+    """An array that nobody can change: itself, or a copy."""
+    return freeze(array) if array is not None and array.flags.writeable else array
+
+
+def _take(values: AnyArray, rows: Int32Array, fill: Any, threads: int) -> tuple[AnyArray, int]:
+    out = np.empty(len(rows), values.dtype)
+    itemsize = values.dtype.itemsize
+    if itemsize == 0:
+        return out, int(np.count_nonzero(rows.view(np.uint32) >= len(values)))
+    fills = np.full(1, fill, values.dtype)
+    if len(values) == 0:
+        out[:] = fills
+        return out, len(rows)
+    absent: list[int] = []
+    items, filling, out_bytes = values.view(np.uint8), fills.view(np.uint8), out.view(np.uint8)
+
+    def piece(start: int, stop: int) -> None:
+        absent.append(gather.take(items, itemsize, rows[start:stop], filling, out_bytes[start * itemsize : stop * itemsize]))
+
+    run(piece, len(rows), threads=threads, chunk=_CHUNK)
+    return out, sum(absent)

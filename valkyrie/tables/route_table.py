@@ -1,0 +1,227 @@
+"""RouteTable: an index and the payload behind it; routes a column of keys to columns of payload, in the container of the keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from valkyrie import vks
+from valkyrie.arrays import key_column, read_frame, require_column
+from valkyrie.errors import ArgumentError, SnapshotFormatError
+from valkyrie.parallel import thread_count
+from valkyrie.tables.id_table import IdTable
+from valkyrie.tables.payload import PayloadColumn, payload_columns
+from valkyrie.typing import AnyArray, Kind, OnDuplicate
+
+__all__ = ["RouteTable"]
+
+
+class RouteTable:
+    """An immutable table from keys to records of payload.
+
+    Made by `build` or `valkyrie.load`. Safe to share between threads and across a fork.
+
+    Attributes
+    ----------
+    index : IdTable
+        From key to row of the payload.
+    key_name : str
+        Name of the key column it was built from.
+    """
+
+    __slots__ = ("_payload", "index", "key_name")
+
+    def __init__(self, index: IdTable, payload: Mapping[str, PayloadColumn], key_name: str) -> None:
+        """Put an index and payload together; use `build`."""
+        self.index = index
+        self.key_name = key_name
+        self._payload = dict(payload)
+
+    @classmethod
+    def build(
+        cls,
+        frame_or_columns: Any,
+        key: str = "id",
+        *,
+        kind: Kind | None = None,
+        on_duplicate: OnDuplicate = "error",
+        seed: int | None = None,
+        threads: int | None = 1,
+    ) -> Self:
+        """Build a table from a frame.
+
+        Parameters
+        ----------
+        frame_or_columns : dict of arrays, structured array, pandas or polars DataFrame, pyarrow Table, or Columns
+            The key column, and the payload: numbers, booleans, dates, fixed-width items, text; nulls are kept. It is copied.
+        key : str
+            Name of the key column.
+        kind, on_duplicate, seed, threads
+            As for `IdTable.build`.
+
+        Raises
+        ------
+        UnknownColumnError, DuplicateKeyError, KeyTypeError, ArgumentError, CapacityError
+        """
+        frame = read_frame(frame_or_columns)
+        keys = key_column(frame.column(key), kind=kind, argument=key)
+        index = IdTable.build_column(keys, on_duplicate=on_duplicate, seed=seed, threads=threads)
+        others = [(name, raw) for name, raw in zip(frame.names, frame.columns, strict=True) if name != key]
+        return cls(index, payload_columns([name for name, _ in others], [raw for _, raw in others], keys.n), key)
+
+    @property
+    def column_names(self) -> list[str]:
+        """Names of the payload columns."""
+        return list(self._payload)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the index and the payload."""
+        return self.index.nbytes + sum(column.nbytes for column in self._payload.values())
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def route_many(
+        self, keys: Any, columns: str | Sequence[str] | None = None, *, missing: Any = None, threads: int | None = 1
+    ) -> Any:
+        """Route a column of keys.
+
+        Parameters
+        ----------
+        keys : array-like, length n
+            Of the table's kind, in any container.
+        columns : str, sequence of str, or None
+            One column by name gives one container like that of `keys`; several, or None for all, give a table of the same
+            library, and a structured array for numpy and lists.
+        missing : scalar or dict of them by column, optional
+            What stands where a key is null or not in the table. By default null; in numpy arrays, which have none: NaN, NaT, -1,
+            the maximum of unsigned integers, False, or empty text.
+        threads : int or None
+
+        Returns
+        -------
+        container of length n
+            In the order of the keys; a pandas Series keeps index and name.
+
+        Raises
+        ------
+        UnknownColumnError, KeyTypeError, ArgumentError
+        """
+        single = isinstance(columns, str)
+        names = [columns] if isinstance(columns, str) else list(self._payload if columns is None else columns)
+        for name in names:
+            require_column(self.column_names, name)
+        if not names:
+            raise ArgumentError("columns: there is no column to give", hint="Name some, or use index.get_many for rows")
+        if len(set(names)) < len(names):
+            raise ArgumentError(f"columns: a name stands twice in {names}", hint="Ask for each column once")
+        workers = thread_count(threads)
+        column = key_column(keys, kind=self.index.kind)
+        rows = self.index.get_column(column, threads=workers)
+        taken = {name: self._payload[name].take(rows, workers) for name in names}
+        if single:
+            values, absent = taken[names[0]]
+            fill = missing.get(names[0]) if isinstance(missing, Mapping) else missing
+            return column.box.column(values, absent, fill=fill)
+        return column.box.table(taken, None if missing is None else _fills(missing, names))
+
+    def route(self, key: Any, default: Any = None) -> Any:
+        """The record of one key, or `default`.
+
+        Returns
+        -------
+        dict
+            From column name to Python value, None where the payload is null.
+
+        Raises
+        ------
+        KeyTypeError
+        """
+        row = self.index.get(key)
+        if row is None or not self._payload:
+            return default if row is None else {}
+        at = np.array([row], np.int32)
+        return {name: _scalar(*column.take(at, 1)) for name, column in self._payload.items()}
+
+    def save(self, path: Any) -> None:
+        """Write the table to a ``.vks`` file, whole or not at all; `valkyrie.load` reads it.
+
+        Raises
+        ------
+        SourceError
+            The file cannot be written; what was under the name before is still there.
+        """
+        sections = [vks.Section("table", name, values) for name, values in self.to_columns().items()]
+        vks.write(path, sections, content="route_table")
+
+    def to_columns(self) -> dict[str, AnyArray]:
+        """The arrays of the table by name, for storing: ``index/...``, ``payload/...`` and the name of the key column."""
+        columns = {f"index/{name}": values for name, values in self.index.to_columns().items()}
+        for name, column in self._payload.items():
+            columns |= {f"payload/{part}": values for part, values in column.to_columns(name).items()}
+        columns["key"] = np.frombuffer(self.key_name.encode(), np.uint8)
+        return columns
+
+    @classmethod
+    def from_columns(cls, columns: Mapping[str, AnyArray]) -> Self:
+        """Take the arrays of a file, by section name, borrowed and not copied.
+
+        Raises
+        ------
+        SnapshotFormatError
+            They are no route table.
+        """
+        index, payload = _below(columns, "index/"), _below(columns, "payload/")
+        names = [name.removesuffix("/values") for name in payload if name.endswith("/values")]
+        table = cls(
+            IdTable.from_columns(index),
+            {name: PayloadColumn.from_columns(name, payload) for name in names},
+            _text(columns.get("key")),
+        )
+        lengths = {len(column) for column in table._payload.values()}
+        if len(lengths) > 1:
+            raise SnapshotFormatError(f"the payload columns have different lengths: {sorted(lengths)}")
+        return table
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).from_columns, (self.to_columns(),)
+
+    def __repr__(self) -> str:
+        columns = ", ".join(f"{name} {column.dtype_name}" for name, column in self._payload.items())
+        return f"RouteTable({len(self):,} keys {self.key_name!r} of kind {self.index.kind!r} -> {columns or 'no payload'})"
+
+    def _repr_html_(self) -> str:
+        import html
+
+        rows = "".join(
+            f"<tr><td>{html.escape(name)}</td><td>{html.escape(column.dtype_name)}</td><td>{column.nbytes:,}</td></tr>"
+            for name, column in self._payload.items()
+        )
+        head = "<tr><th>column</th><th>type</th><th>bytes</th></tr>"
+        key = f"{len(self):,} keys <i>{html.escape(self.key_name)}</i> of kind {self.index.kind}"
+        return f"<b>RouteTable</b>, {key}<table>{head}{rows}</table>"
+
+
+def _fills(missing: Any, names: Sequence[str]) -> Mapping[str, Any]:
+    return missing if isinstance(missing, Mapping) else dict.fromkeys(names, missing)
+
+
+def _below(columns: Mapping[str, AnyArray], prefix: str) -> dict[str, AnyArray]:
+    return {name.removeprefix(prefix): values for name, values in columns.items() if name.startswith(prefix)}
+
+
+def _scalar(values: Any, missing: Any) -> Any:
+    if missing is not None and missing[0]:
+        return None
+    item = values.to_objects()[0] if hasattr(values, "to_objects") else values[0]
+    return item.item() if isinstance(item, np.generic) and item.dtype.kind not in "mMV" else item
+
+
+def _text(raw: AnyArray | None) -> str:
+    try:
+        return "id" if raw is None else raw.tobytes().decode()
+    except UnicodeDecodeError as error:
+        raise SnapshotFormatError("the name of the key column is not text") from error

@@ -1,0 +1,62 @@
+"""Names for the types in Valkyrie's signatures: array aliases, closed sets of words, and the protocols it accepts."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "AnyArray",
+    "ArrowArrayExporter",
+    "ArrowStreamExporter",
+    "BoolArray",
+    "Float64Array",
+    "Int32Array",
+    "Int64Array",
+    "Kind",
+    "LoadMode",
+    "ObjectArray",
+    "OnDuplicate",
+    "UInt8Array",
+    "UInt32Array",
+    "UInt64Array",
+    "Verify",
+]
+
+AnyArray: TypeAlias = npt.NDArray[Any]
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
+UInt8Array: TypeAlias = npt.NDArray[np.uint8]
+Int32Array: TypeAlias = npt.NDArray[np.int32]
+Int64Array: TypeAlias = npt.NDArray[np.int64]
+UInt32Array: TypeAlias = npt.NDArray[np.uint32]
+UInt64Array: TypeAlias = npt.NDArray[np.uint64]
+Float64Array: TypeAlias = npt.NDArray[np.float64]
+ObjectArray: TypeAlias = npt.NDArray[np.object_]
+
+Kind: TypeAlias = Literal["int", "b16", "bytes"]
+"""What a table's keys are: integers, 128-bit ids, or text and bytes."""
+
+OnDuplicate: TypeAlias = Literal["error", "first", "last"]
+"""What a build does with a key that occurs twice."""
+
+LoadMode: TypeAlias = Literal["mmap", "copy"]
+"""How a ``.vks`` file comes into memory."""
+
+Verify: TypeAlias = Literal["full", "header", "none"]
+"""Which checksums of a ``.vks`` file are compared when it is loaded."""
+
+
+@runtime_checkable
+class ArrowArrayExporter(Protocol):
+    """Anything that hands out one array through the Arrow C data interface."""
+
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]: ...
+
+
+@runtime_checkable
+class ArrowStreamExporter(Protocol):
+    """Anything that hands out a stream of arrays through the Arrow C stream interface."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...

@@ -1,0 +1,19 @@
+"""The `.vks` file: a container of checked, read-only, one-dimensional numpy arrays; `valkyrie.vks.format` draws it."""
+
+from valkyrie.vks.directory import Entry
+from valkyrie.vks.disk import PermissionSourceError, SourceNotFoundError
+from valkyrie.vks.format import FORMATS, VERSION, Section
+from valkyrie.vks.reader import File, read
+from valkyrie.vks.writer import write
+
+__all__ = [
+    "FORMATS",
+    "VERSION",
+    "Entry",
+    "File",
+    "PermissionSourceError",
+    "Section",
+    "SourceNotFoundError",
+    "read",
+    "write",
+]
