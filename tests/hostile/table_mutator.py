@@ -1,0 +1,253 @@
+"""Hostile tables: arrays and numbers that do not fit each other, as a ``.vks`` file with right checksums could bring them.
+
+``python -m tests.hostile.table_mutator --count 1000`` loads and asks them, in memory whose ends are fenced, and prints how many
+were refused and how many answered. A crash, a foreign exception or a read outside ends it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import faulthandler
+import json
+import sys
+import tempfile
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+
+import valkyrie as vk
+from tests.hostile.chosen_keys import colliding_bytes, colliding_ids
+from tests.hostile.fenced_memory import fenced
+from tests.key_sets import names
+from valkyrie import vks
+from valkyrie.errors import ArgumentError, SnapshotFormatError
+from valkyrie.records import FALLBACK, ID_TABLE_HEADER
+from valkyrie.tables.id_build import next_seed
+
+__all__ = ["content_of", "judge", "mutate", "sample_tables"]
+
+Columns = dict[str, Any]
+EXTREMES = (0, 1, 2, 5, 31, 32, 63, 64, 255, 4096, 2**15, 2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**40, 2**63 - 1, 2**63, 2**64 - 1)
+READINGS = (("mmap", "full"), ("mmap", "none"), ("copy", "header"), ("copy", "none"))
+_CHOSEN_SEEDS = [7, next_seed(7), next_seed(next_seed(7))]
+
+
+def sample_tables() -> list[tuple[Any, list[Any]]]:
+    """Good tables of every kind and layout, with queries that hit, small enough to be copied thousands of times."""
+    rng = np.random.default_rng(0)
+    ids = np.unique(rng.integers(0, 2**64, 17_000, dtype=np.uint64))
+    chosen = np.unique(colliding_ids(_CHOSEN_SEEDS, 60))
+    texts = names(400)
+    wide = [rng.bytes(16) for _ in range(300)]
+    attack = [*colliding_bytes(_CHOSEN_SEEDS[:2], 12), *colliding_bytes(_CHOSEN_SEEDS[2:], 4)]
+    payload = {
+        "number": np.arange(400, dtype="i2"),
+        "text": [None if i % 7 == 0 else f"té {i % 30}" for i in range(400)],
+        "flag": np.ma.MaskedArray(np.arange(400) % 2 == 0, np.arange(400) % 5 == 0),
+        "code": np.array([f"c{i}" for i in range(400)], "S5"),
+        "name": np.array([f"n{i}" for i in range(400)]),
+        "day": np.datetime64("2020-01-01") + np.arange(400),
+        "wide": np.array([i.to_bytes(16, "big") for i in range(400)], "V16"),
+    }
+    return [
+        (vk.IdTable.build(np.arange(-500, 500) * 2), list(range(-500, -400))),
+        (vk.IdTable.build(ids[:900], seed=1), ids[:99].tolist()),
+        (vk.IdTable.build(ids, seed=2), ids[:99].tolist()),
+        (vk.IdTable.build(np.arange(42_000) * 10**9, seed=3), (np.arange(99) * 10**9).tolist()),
+        (vk.IdTable.build(chosen, seed=7), chosen[:99].tolist()),
+        (vk.IdTable.build(wide, kind="b16", seed=4), wide[:99]),
+        (vk.IdTable.build(texts, seed=5), texts[:99]),
+        (vk.IdTable.build(attack, seed=7), attack),
+        (vk.IdTable.build([]), [1, 2]),
+        (vk.RouteTable.build({"id": ids[:400], **payload}, seed=6), ids[:99].tolist()),
+        (vk.RouteTable.build({"host": texts, **payload}, key="host", seed=6), texts[:99]),
+        (vk.RouteTable.build({"id": np.array([], "u8"), "number": np.array([], "f8"), "text": []}), [1, 2]),
+    ]
+
+
+def content_of(table: Any) -> str:
+    """The word for a table in its file."""
+    return "id_table" if isinstance(table, vk.IdTable) else "route_table"
+
+
+def mutate(columns: Columns, rng: np.random.Generator) -> tuple[Columns, list[str]]:
+    """Change one to three things; returns the new columns and what was done."""
+    columns = dict(columns)
+    done = []
+    for _ in range(int(rng.integers(1, 4))):
+        name = str(rng.choice(list(columns)))
+        if rng.integers(2):
+            name = next((n for n in columns if n.endswith("header")), name)
+        done.append(f"{_change(columns, name, rng)} {name}")
+    return columns, done
+
+
+def _change(columns: Columns, name: str, rng: np.random.Generator) -> str:
+    values = columns[name]
+    if values.dtype == ID_TABLE_HEADER and len(values) and rng.integers(8):
+        field = str(rng.choice(values.dtype.names))
+        columns[name] = values.copy()
+        columns[name][field] = _number(values[field][0], rng) % 256 ** values.dtype[field].itemsize
+        return f"{field} of"
+    kind = str(rng.choice(["content", "content", "content", "cut", "grow", "swap", "retype", "remove", "fallback", "random"]))
+    if kind == "content" and values.nbytes:
+        columns[name] = _garbled(values, rng)
+    elif kind == "cut":
+        columns[name] = values[: int(rng.integers(0, len(values) + 1))].copy()
+    elif kind == "grow":
+        columns[name] = np.concatenate([values, values[: int(rng.integers(0, len(values) + 1))]])
+    elif kind == "swap":
+        columns[name] = columns[str(rng.choice(list(columns)))]
+    elif kind == "retype":
+        raw = np.frombuffer(values.tobytes(), np.uint8)
+        dtype = np.dtype(str(rng.choice(["u1", "i4", "i8", "f8", "V16", "S3", "?", "U1"])))
+        raw = raw[: len(raw) // dtype.itemsize * dtype.itemsize]
+        columns[name] = np.frombuffer(raw.tobytes(), dtype)
+    elif kind == "remove":
+        del columns[name]
+        if not columns:
+            columns[name] = values
+    elif kind == "fallback":
+        at = "index/fallback" if "index/header" in columns else "fallback"
+        columns[at] = np.frombuffer(rng.bytes(32 * int(rng.integers(1, 20))), FALLBACK)
+    elif values.nbytes:
+        columns[name] = np.frombuffer(rng.bytes(values.nbytes), np.uint8).view(values.dtype)
+    return kind
+
+
+def _number(was: Any, rng: np.random.Generator) -> int:
+    was = int(was)
+    near = (was + 1, was - 1, was * 2, was // 2, was + int(rng.integers(1, 2**16)))
+    return int(rng.choice(np.array([n % 2**64 for n in (*EXTREMES, *near)], "u8")))
+
+
+def _garbled(values: Any, rng: np.random.Generator) -> Any:
+    """A copy in which some 4-byte words hold other numbers."""
+    raw = bytearray(values.tobytes())
+    for _ in range(int(rng.choice([1, 5, 200]))):
+        width = min(int(rng.choice([1, 4, 8])), len(raw))
+        at = int(rng.integers(0, len(raw) // width)) * width
+        number = _number(int.from_bytes(raw[at : at + width], "little"), rng)
+        raw[at : at + width] = (number % 256**width).to_bytes(width, "little")
+    return np.frombuffer(bytes(raw), values.dtype)
+
+
+def judge(content: str, columns: Columns, queries: list[Any], directory: Path, rng: np.random.Generator) -> Counter[str]:
+    """Load the columns from fenced memory and from a file, and ask; how often it was refused, and how often it answered."""
+    outcomes: Counter[str] = Counter()
+    owner = vk.IdTable if content == "id_table" else vk.RouteTable
+    for front in (False, True):
+        try:
+            table = owner.from_columns({name: fenced(values, front=front) for name, values in columns.items()})
+        except SnapshotFormatError:
+            outcomes["refused"] += 1
+            continue
+        _ask(table, queries)
+        outcomes["answered"] += 1
+    if sum(values.nbytes for values in columns.values()) > 500_000:
+        return outcomes
+    path = directory / "hostile.vks"
+    try:
+        vks.write(path, [vks.Section("table", name, values) for name, values in columns.items()], content=content)
+    except ArgumentError:  # a truth value of 7, a character beyond Unicode: the writer knows better
+        return outcomes
+    mode, verify = READINGS[int(rng.integers(len(READINGS)))]
+    offset = None
+    try:
+        loaded = vk.load(path, mode=mode, verify=verify)  # type: ignore[arg-type]
+    except SnapshotFormatError as error:
+        offset = error.data["offset"]
+    if offset is not None:
+        assert 0 <= offset <= path.stat().st_size
+        outcomes["refused as a file"] += 1
+    else:
+        _ask(loaded, queries)
+        outcomes["answered as a file"] += 1
+    return outcomes
+
+
+def _ask(table: Any, queries: list[Any]) -> None:
+    index = table if isinstance(table, vk.IdTable) else table.index
+    if index.kind == "int":
+        asked: list[Any] = [q for q in queries if isinstance(q, int)] + [0, 2**63 - 1]
+        batches: list[Any] = [asked, np.array(asked * 9, np.uint64) if min(asked) >= 0 else np.array(asked * 9)]
+    elif index.kind == "b16":
+        asked = [q for q in queries if isinstance(q, bytes) and len(q) == 16] + [bytes(16)]
+        batches = [np.array(asked * 9, "V16")]
+    else:
+        asked = [q for q in queries if isinstance(q, str | bytes)] + ["", "no such", "x" * 5000]
+        batches = [asked, np.array([q for q in asked if isinstance(q, str)], np.dtypes.StringDType())]
+    for batch in batches:
+        for missing in (-1, 5):
+            rows = index.get_many(batch, missing=missing)
+            assert rows.dtype == np.int32
+            assert len(rows) == len(batch)
+        assert np.array_equal(index.contains_many(batch), index.get_many(batch, missing=-1) >= 0)
+    for query in asked[:20]:
+        row = index.get(query)
+        assert row is None or 0 <= row < 2**31
+    assert repr(index.stats)
+    assert len(index) >= 0
+    with suppress(SnapshotFormatError):
+        assert len(index.keys()) == len(index.rows())
+    if isinstance(table, vk.RouteTable):
+        _ask_routes(table, asked, batches[-1])
+
+
+def _ask_routes(table: Any, asked: list[Any], batch: Any) -> None:
+    assert repr(table)
+    texts = [query if isinstance(query, str) else str(query) for query in asked]
+    columns = [asked, batch]
+    if table.index.kind == "int" and min(asked) >= 0:
+        columns += [pa.array(asked, pa.uint64()), pd.Series(asked, dtype="u8"), pl.Series(asked, dtype=pl.UInt64)]
+    elif table.index.kind == "bytes":
+        columns += [pa.array(texts), pd.Series(texts, dtype="str"), pl.Series(texts)]
+    readable = [name for name in table.column_names if all(_routes(table, keys, name) for keys in columns)]
+    if readable:
+        assert len(table.route_many(batch, readable)) == len(batch)
+    for query in asked[:10] if readable == table.column_names else []:
+        table.route(query)
+
+
+def _routes(table: Any, keys: Any, name: str) -> bool:
+    """Route a column; False if its texts are no UTF-8, which shows only when they are read."""
+    try:
+        answer = table.route_many(keys, name)
+    except ArgumentError as error:
+        if "is not valid UTF-8" in error.message:
+            return False
+        raise
+    assert len(answer) == len(keys)
+    return True
+
+
+def main() -> None:
+    """Load and ask `count` hostile tables; JSON of the outcomes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--first", type=int, default=0, help="number of the first mutant: repeats one that failed")
+    options = parser.parse_args()
+    faulthandler.enable()
+    tables = [(content_of(table), table.to_columns(), queries) for table, queries in sample_tables()]
+    outcomes: Counter[str] = Counter()
+    changes: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as directory:
+        for i in range(options.first, options.first + options.count):
+            rng = np.random.default_rng([options.seed, i])
+            content, columns, queries = tables[int(rng.integers(len(tables)))]
+            changed, done = mutate(columns, rng)
+            print(f"mutant {i} of seed {options.seed}: {content}, {', '.join(done)}", file=sys.stderr, flush=True)
+            outcomes += judge(content, changed, queries, Path(directory), rng)
+            changes.update(done)
+    print(json.dumps({"outcomes": outcomes, "changes": changes}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,198 @@
+"""Reading a file of keys and payload for a build: types, header, nulls; what is refused."""
+
+import codecs
+import gzip
+import uuid
+
+import pyarrow as pa
+import pyarrow.parquet as parquet
+import pytest
+
+import valkyrie as vk
+from valkyrie.errors import ArgumentError, KeyTypeError, SourceError, UnknownColumnError
+from valkyrie.interop import ReadOptions, read_table, route_file
+
+
+def csv_table(tmp_path, text, **options):
+    (tmp_path / "in.csv").write_text(text, encoding="utf-8")
+    return read_table(str(tmp_path / "in.csv"), **options)
+
+
+def test_types_of_csv_columns(tmp_path):
+    table = csv_table(
+        tmp_path,
+        f"a,id,zip,big,real,mixed,flag,none\n1,5,02134,{2**63},1.5,1,true,\n2,6,10001,{2**64 - 1},2,x,false,\n",
+    )
+    assert table.schema == pa.schema(
+        [
+            ("id", pa.int64()),
+            ("a", pa.int64()),
+            ("zip", pa.string()),
+            ("big", pa.uint64()),
+            ("real", pa.float64()),
+            ("mixed", pa.string()),
+            ("flag", pa.bool_()),
+            ("none", pa.string()),
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("texts", "type_", "values"),
+    [
+        (["1", "2"], pa.int64(), [1, 2]),
+        (["-1", "0"], pa.int64(), [-1, 0]),
+        (["1", str(2**64 - 1)], pa.uint64(), [1, 2**64 - 1]),
+        ([str(-(2**63)), str(2**63 - 1)], pa.int64(), [-(2**63), 2**63 - 1]),
+        (["-1", str(2**64 - 1)], pa.string(), ["-1", str(2**64 - 1)]),
+        (["1", str(2**64)], pa.string(), ["1", str(2**64)]),
+        (["01", "2"], pa.string(), ["01", "2"]),
+        (["+1", "2"], pa.string(), ["+1", "2"]),
+        (["1", "1e3"], pa.string(), ["1", "1e3"]),
+        (["1", "1.0"], pa.string(), ["1", "1.0"]),
+        (["1", "x"], pa.string(), ["1", "x"]),
+        (["2024-01-01", "2024-01-02"], pa.string(), ["2024-01-01", "2024-01-02"]),
+        (["true", "false"], pa.string(), ["true", "false"]),
+    ],
+)
+def test_kind_of_csv_keys_is_told_from_all_of_them(texts, type_, values, tmp_path):
+    table = csv_table(tmp_path, "id,v\n" + "".join(f"{text},1\n" for text in texts))
+    assert table["id"].type == type_
+    assert table["id"].to_pylist() == values
+
+
+def test_kind_of_csv_keys_can_be_said(tmp_path):
+    text = "id,v\n007,1\n8,2\n"
+    assert csv_table(tmp_path, text)["id"].to_pylist() == ["007", "8"]
+    assert csv_table(tmp_path, text, kind="int")["id"].to_pylist() == [7, 8]
+    assert csv_table(tmp_path, "id,v\n7,1\n", kind="bytes")["id"].to_pylist() == ["7"]
+    u = uuid.uuid4()
+    assert csv_table(tmp_path, f"id,v\n{u},1\n")["id"].type == pa.string()
+    assert csv_table(tmp_path, f"id,v\n{u},1\n", kind="b16")["id"].to_pylist() == [u.bytes]
+    with pytest.raises(KeyTypeError, match=r"row 2 of column 'id' is 'x', not an integer"):
+        csv_table(tmp_path, "id,v\n1,1\nx,2\n", kind="int")
+    with pytest.raises(SourceError, match="no 64-bit type"):
+        csv_table(tmp_path, f"id,v\n-1,1\n{2**64 - 1},2\n", kind="int")
+
+
+def test_uuid_text_of_typed_formats_is_parsed_for_b16(tmp_path):
+    u = uuid.uuid4()
+    parquet.write_table(pa.table({"id": [str(u)]}), tmp_path / "in.parquet")
+    assert read_table(str(tmp_path / "in.parquet"))["id"].to_pylist() == [str(u)]
+    assert read_table(str(tmp_path / "in.parquet"), kind="b16")["id"].to_pylist() == [u.bytes]
+
+
+def test_columns_are_chosen_and_the_key_comes_first(tmp_path):
+    text = "a,b,id,c\n1,2,3,4\n"
+    assert csv_table(tmp_path, text).column_names == ["id", "a", "b", "c"]
+    assert csv_table(tmp_path, text, columns=["c", "a"]).column_names == ["id", "a", "c"]
+    assert csv_table(tmp_path, text, columns=[]).column_names == ["id"]
+    assert csv_table(tmp_path, text, key="b", columns=["id"]).column_names == ["b", "id"]
+    with pytest.raises(UnknownColumnError, match=r"no column 'idd'.*'id'"):
+        csv_table(tmp_path, text, key="idd")
+    with pytest.raises(UnknownColumnError, match=r"no column 'z'"):
+        csv_table(tmp_path, text, columns=["z"])
+    assert csv_table(tmp_path, "only\n1\n").column_names == ["only"]
+    with pytest.raises(UnknownColumnError, match=r"none is called 'id'"):
+        csv_table(tmp_path, "a,b\n1,2\n")
+
+
+def test_header_nulls_and_byte_order_mark(tmp_path):
+    options = ReadOptions(header=False, nulls=("NA", "-"))
+    table = csv_table(tmp_path, "1,NA,-\n2,x,5\n", key="column_1", options=options)
+    assert table.to_pylist() == [
+        {"column_1": 1, "column_2": None, "column_3": None},
+        {"column_1": 2, "column_2": "x", "column_3": 5},
+    ]
+    (tmp_path / "in.csv").write_bytes(codecs.BOM_UTF8 + b"id,v\r\n1,NA\r\n")
+    assert read_table(str(tmp_path / "in.csv")).to_pylist() == [{"id": 1, "v": "NA"}]
+
+
+def test_json_keys_stay_what_they_are(tmp_path):
+    (tmp_path / "in.ndjson").write_text('{"id": "007", "x": {"a": [1, 2]}}\n{"id": "8", "late": 1.5}\n')
+    table = read_table(str(tmp_path / "in.ndjson"))
+    assert table.to_pylist() == [
+        {"id": "007", "x": {"a": [1, 2]}, "late": None},
+        {"id": "8", "x": None, "late": 1.5},
+    ]
+
+
+def truncated(data):
+    return data[: len(data) // 2]
+
+
+BAD = {
+    "empty.csv": b"",
+    "empty.parquet": b"",
+    "empty.arrow": b"",
+    "empty.ndjson": b"",
+    "blank.csv": b"\n\n\n",
+    "blank.ndjson": b"\n\n",
+    "binary.csv": b"\x00\x01\x02\x03",
+    "utf16.csv": "id\n1\n".encode("utf-16"),
+    "latin.csv": b"id,v\n1,caf\xe9\n",
+    "latin.ndjson": b'{"id": 1, "v": "caf\xe9"}\n',
+    "ragged.csv": b"id,v\n1,2\n3\n",
+    "open.csv": b'"id,v\n1,2\n',
+    "twice.csv": b"id,v,id\n1,2,3\n",
+    "text.parquet": b"id\n1\n",
+    "text.arrow": b"id\n1\n",
+    "text.csv.gz": b"id\n1\n",
+    "cut.csv.gz": truncated(gzip.compress(b"id\n" + b"".join(b"%d\n" % (i * i) for i in range(9999)))),
+    "broken.ndjson": b'{"id": 1}\n{"id": \n',
+    "list.ndjson": b"[1, 2]\n",
+    "mixed.ndjson": b'{"id": 1}\n{"id": "x"}\n',
+    "feather1.feather": b"FEA1" + b"\0" * 60,
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_files_that_cannot_be_read(name, tmp_path):
+    path = tmp_path / name
+    path.write_bytes(BAD[name])
+    table = vk.IdTable.build([1, 2])
+    with pytest.raises(SourceError) as caught:
+        read_table(str(path))
+    assert name in str(caught.value)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(SourceError):
+        route_file(str(path), table, str(tmp_path / "out.csv"), key="id")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == [name]
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "arrow", "arrows"])
+def test_truncated_files(suffix, tmp_path):
+    source = tmp_path / "whole.csv"
+    source.write_text("id\n" + "\n".join(map(str, range(5000))))
+    path = tmp_path / f"cut.{suffix}"
+    table = vk.IdTable.build([1, 2])
+    route_file(str(source), table, str(path))
+    path.write_bytes(truncated(path.read_bytes()))
+    with pytest.raises(SourceError, match="cut"):
+        route_file(str(path), table, str(tmp_path / "out.parquet"))
+    assert not (tmp_path / "out.parquet").exists()
+
+
+def test_missing_files_and_directories(tmp_path):
+    with pytest.raises(SourceError, match=r"nothing\.csv.*[Nn]o such file") as caught:
+        read_table(str(tmp_path / "nothing.csv"))
+    assert caught.value.errno == 2
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(SourceError, match="directory"):
+        read_table(str(tmp_path / "folder.csv"))
+    (tmp_path / "folder.parquet").mkdir()
+    with pytest.raises(SourceError, match="directory"):
+        read_table(str(tmp_path / "folder.parquet"))
+
+
+def test_formats_that_cannot_be_told(tmp_path):
+    (tmp_path / "keys.dat").write_text("id\n1\n")
+    with pytest.raises(ArgumentError, match=r"keys\.dat.*\.csv"):
+        read_table(str(tmp_path / "keys.dat"))
+    assert read_table(str(tmp_path / "keys.dat"), options=ReadOptions(format="csv"))["id"].to_pylist() == [1]
+    with pytest.raises(ArgumentError, match="unknown format 'xls'"):
+        read_table(str(tmp_path / "keys.dat"), options=ReadOptions(format="xls"))
+    with pytest.raises(ArgumentError, match="compressed from outside"):
+        read_table(str(tmp_path / "keys.parquet.gz"))
+    with pytest.raises(ArgumentError, match="standard stream"):
+        read_table("-")

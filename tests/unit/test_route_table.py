@@ -1,0 +1,190 @@
+"""RouteTable: every payload type, container and way of asking, against plain Python."""
+
+from __future__ import annotations
+
+import datetime
+import pickle
+import uuid
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import valkyrie as vk
+from valkyrie.errors import ArgumentError, KeyTypeError, SnapshotFormatError, UnknownColumnError
+
+N = 300
+IDS = (np.arange(N) * 7919 + 10**6).tolist()
+PAYLOAD = {
+    "flag": np.arange(N) % 2 == 0,
+    "tiny": (np.arange(N) % 100).astype("i1"),
+    "wide": np.arange(N, dtype="u8") << np.uint64(40),
+    "half": np.arange(N).astype("f2"),
+    "real": np.arange(N) / 7,
+    "complex": np.arange(N) * 1j,
+    "day": np.datetime64("2020-01-01") + np.arange(N),
+    "span": np.arange(N).astype("m8[s]"),
+    "code": np.array([f"c{i}" for i in range(N)], "S5"),
+    "name": [f"näme {i % 17}" if i % 5 else None for i in range(N)],
+    "blob": np.frombuffer(bytes(range(150)) * 40, "V20")[:N],
+}
+
+
+@pytest.fixture(scope="module")
+def table():
+    return vk.RouteTable.build({"id": IDS, **PAYLOAD})
+
+
+QUERIES = [IDS[5], 3, IDS[0], IDS[-1], -1, IDS[5], IDS[6]]
+ROWS = [5, -1, 0, N - 1, -1, 5, 6]
+
+
+@pytest.mark.parametrize("name", PAYLOAD)
+def test_numpy_and_list_columns_equal_the_payload(table, name):
+    column = PAYLOAD[name]
+    got = table.route_many(np.array(QUERIES), name)
+    assert len(got) == len(QUERIES)
+    for value, row in zip(got.tolist(), ROWS, strict=True):
+        expected = column[row] if row >= 0 else None
+        expected = expected.tolist() if isinstance(expected, np.generic) else expected
+        if expected is not None:
+            assert value == expected
+    for value, row in zip(table.route_many(QUERIES, name), ROWS, strict=True):
+        assert (value is None) == (row < 0 or column[row] is None)
+
+
+def test_every_container_comes_back_as_it_went_in(table):
+    expected = [PAYLOAD["name"][r] if r >= 0 else None for r in ROWS]
+    series = pd.Series(QUERIES, index=list("abcdefg"), name="key")
+    got = table.route_many(series, "name")
+    assert isinstance(got, pd.Series)
+    assert got.index.tolist() == list("abcdefg")
+    assert [None if pd.isna(x) else x for x in got] == expected
+    frame = series.to_frame()
+    frame["tiny"] = table.route_many(frame["key"], "tiny")
+    assert frame["tiny"].isna().tolist() == [r < 0 for r in ROWS]
+    assert table.route_many(pl.Series("k", QUERIES), "name").to_list() == expected
+    for arrow in (pa.array(QUERIES), pa.chunked_array([QUERIES[:3], QUERIES[3:]])):
+        got = table.route_many(arrow, "name")
+        assert isinstance(got, pa.ChunkedArray) == isinstance(arrow, pa.ChunkedArray)
+        assert got.to_pylist() == expected
+    whole = table.route_many(pa.array(QUERIES), ["name", "tiny"])
+    assert isinstance(whole, pa.Table)
+    assert whole.column_names == ["name", "tiny"]
+    assert isinstance(table.route_many(series, ["tiny"]), pd.DataFrame)
+    assert isinstance(table.route_many(pl.Series(QUERIES), ["tiny", "real"]), pl.DataFrame)
+    for keys in (QUERIES, np.array(QUERIES)):
+        records = table.route_many(keys, ["tiny", "name"])
+        assert records.dtype.names == ("tiny", "name")
+        assert records["tiny"][0] == 5
+
+
+def test_missing_takes_the_place_of_null(table):
+    assert table.route_many(QUERIES, "tiny", missing=7) == [5, 7, 0, (N - 1) % 100, 7, 5, 6]
+    assert table.route_many(np.array(QUERIES), "name", missing="?").tolist()[1] == "?"
+    with pytest.raises(ArgumentError, match="missing"):
+        table.route_many(QUERIES, "tiny", missing=1000)
+
+
+def test_a_single_key_gives_a_record(table):
+    record = table.route(IDS[6])
+    assert list(record) == list(PAYLOAD)
+    assert record["name"] == "näme 6"
+    assert record["day"] == np.datetime64("2020-01-07")
+    assert table.route(IDS[5])["name"] is None
+    assert table.route(3) is None
+    assert table.route(3, "nowhere") == "nowhere"
+
+
+def test_frames_of_every_library_build_the_same_table(table):
+    plain = {"id": IDS, "tiny": PAYLOAD["tiny"], "name": PAYLOAD["name"]}
+    frames = [
+        plain,
+        pd.DataFrame(plain),
+        pl.DataFrame(plain),
+        pa.table({"id": IDS, "tiny": PAYLOAD["tiny"], "name": pa.array(PAYLOAD["name"])}),
+        vk.Columns({"id": np.array(IDS), "tiny": PAYLOAD["tiny"], "name": pa.array(PAYLOAD["name"])}),
+    ]
+    for frame in frames:
+        got = vk.RouteTable.build(frame)
+        assert got.column_names == ["tiny", "name"]
+        assert got.route_many(QUERIES, "name") == table.route_many(QUERIES, "name")
+        assert got.route_many(QUERIES, "tiny") == table.route_many(QUERIES, "tiny")
+    structured = np.zeros(3, [("id", "i8"), *vk.ROUTE.descr])
+    structured["id"] = [5, 50, 500]
+    structured["shard"] = [1, 2, 3]
+    routes = vk.RouteTable.build(structured)
+    assert routes.column_names == list(vk.ROUTE.names)
+    assert routes.route_many(np.array([500, 5, 1]), "shard").tolist() == [3, 1, 2**32 - 1]
+
+
+@pytest.mark.parametrize("mode", ["mmap", "copy"])
+@pytest.mark.parametrize("verify", ["full", "header", "none"])
+def test_saved_and_loaded(table, tmp_path, mode, verify):
+    path = tmp_path / "t.vks"
+    table.save(path)
+    loaded = vk.load(path, mode=mode, verify=verify)
+    assert loaded.key_name == "id"
+    assert loaded.column_names == table.column_names
+    for name in PAYLOAD:
+        assert str(loaded.route_many(QUERIES, name)) == str(table.route_many(QUERIES, name))
+    assert pickle.loads(pickle.dumps(loaded)).route(IDS[6])["name"] == "näme 6"
+
+
+def test_rows_outside_the_payload_are_missing(tmp_path):
+    table = vk.RouteTable.build({"id": [1, 10**9, 10**12], "x": [10, 20, 30]})
+    index = vk.IdTable.build([1, 10**9, 10**12], rows=[0, 2**31 - 1, 3])
+    broken = vk.RouteTable(index, table._payload, "id")
+    assert broken.route_many([1, 10**9, 10**12], "x") == [10, None, None]
+
+
+def test_text_keys_and_uuid_keys():
+    ids = [uuid.UUID(int=i) for i in range(50)]
+    table = vk.RouteTable.build({"id": ids, "n": range(50)})
+    assert table.route_many([ids[7], uuid.UUID(int=99), None], "n") == [7, None, None]
+    names = vk.RouteTable.build(pd.DataFrame({"host": ["a", "b"], "port": [80, 443]}), key="host")
+    assert names.route("b") == {"port": 443}
+    assert names.route_many(pd.Series(["b", None, "a"], dtype="str"), "port").tolist() == [443, pd.NA, 80]
+
+
+def test_dates_come_back_as_dates():
+    days = [datetime.date(2020, 1, 1), datetime.date(2021, 2, 3)]
+    table = vk.RouteTable.build({"id": [1, 2], "day": pa.array(days)})
+    assert table.route_many(pa.array([2, 3, 1]), "day").to_pylist() == [days[1], None, days[0]]
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "says"),
+    [
+        (lambda t: t.route_many([1], "nmae"), UnknownColumnError, "'name'"),
+        (lambda t: t.route_many([1], ["tiny", "zzz"]), UnknownColumnError, "zzz"),
+        (lambda t: t.route_many(["x"], "tiny"), KeyTypeError, "int"),
+        (lambda t: vk.RouteTable.build({"id": [1], "x": [1]}, key="idd"), UnknownColumnError, "'id'"),
+        (lambda t: vk.RouteTable.build({"id": [1, 2], "x": [1]}), ArgumentError, "x"),
+        (lambda t: vk.RouteTable.build({"id": [1], "x": [[1, 2]]}), ArgumentError, "x"),
+        (lambda t: vk.RouteTable.build({"id": np.array([1.5]), "x": [1]}), KeyTypeError, "Int64"),
+        (lambda t: vk.RouteTable.build([1, 2]), ArgumentError, "frame"),
+        (lambda t: vk.RouteTable.from_columns({}), SnapshotFormatError, "header"),
+    ],
+)
+def test_mistakes_are_named(table, make, error, says):
+    with pytest.raises(error) as caught:
+        make(table)
+    assert says in str(caught.value)
+
+
+def test_an_empty_table_routes_nothing():
+    table = vk.RouteTable.build({"id": np.array([], int), "x": np.array([], float)})
+    assert len(table) == 0
+    assert np.isnan(table.route_many(np.array([1, 2]), "x")).all()
+    assert table.route(1) is None
+
+
+def test_representations_escape_names():
+    table = vk.RouteTable.build({"id": [1], "<script>": [1]})
+    assert "<script>" not in table._repr_html_()
+    assert "1 keys" in repr(table)
+    assert "entries" in repr(table.index.stats)
+    assert "<table>" in table.index._repr_html_()
