@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.interop.key_decoding import decoded
 from valkyrie.arrays import ArrowBox, key_column
+from valkyrie.arrays.arrow_buffers import dictionary_codes
 from valkyrie.errors import ArgumentError, KeyTypeError
 
 TEXT_TYPES = [pa.string(), pa.large_string(), pa.string_view(), pa.binary(), pa.large_binary(), pa.binary_view()]
@@ -228,7 +229,7 @@ def test_damaged_offsets_are_refused(offsets):
     array = pa.Array.from_buffers(pa.string(), 2, [None, pa.py_buffer(sound), pa.py_buffer(b"abcdef")])
     # Arrow checks what it builds, not what a file or another library hands it
     sound[:] = offsets
-    with pytest.raises(ArgumentError, match="offsets of the Arrow array leave its data"):
+    with pytest.raises(ArgumentError, match="offsets of the Arrow array leave its data|the Arrow array is damaged"):
         key_column(array)
 
 
@@ -236,3 +237,62 @@ def test_damaged_codes_are_refused():
     array = pa.DictionaryArray.from_arrays(pa.array([0, 9], pa.int8()), pa.array(["a"]), safe=False)
     with pytest.raises(ArgumentError, match="outside the dictionary of 1 entries"):
         key_column(array)
+
+
+def sound_then_damaged(arrow_type, offsets):
+    """An array, and what makes its offsets point outside: Arrow checks what it builds itself."""
+    kept = np.zeros(len(offsets), np.int64 if "large" in str(arrow_type) else np.int32)
+    array = pa.Array.from_buffers(arrow_type, len(offsets) - 1, [None, pa.py_buffer(kept), pa.py_buffer(b"abc")])
+    return array, lambda: np.copyto(kept, offsets)
+
+
+def damaged(arrow_type, offsets):
+    array, damage = sound_then_damaged(arrow_type, offsets)
+    damage()
+    return array
+
+
+def damaged_view(arrow_type):
+    """A view of 40 bytes at a place far outside its only buffer."""
+    view = np.frombuffer(np.array([40, 0, 0, 1 << 28], np.int32).tobytes(), np.uint8)
+    return pa.Array.from_buffers(arrow_type, 1, [None, pa.py_buffer(view), pa.py_buffer(b"abc")])
+
+
+@pytest.mark.parametrize("arrow_type", [pa.string_view(), pa.binary_view()], ids=str)
+def test_damaged_views_are_refused(arrow_type):
+    whole = pa.array(["a text of more than twelve bytes"]).cast(arrow_type)
+    for column in (damaged_view(arrow_type), pa.chunked_array([whole, damaged_view(arrow_type)])):
+        with pytest.raises(ArgumentError, match=r"ids: the Arrow array is damaged \(.*validate\(full=True\)"):
+            key_column(column, argument="ids")
+
+
+@pytest.mark.parametrize("arrow_type", TEXT_TYPES[:2], ids=str)
+def test_damaged_chunks_are_refused_before_they_are_joined(arrow_type):
+    chunked = pa.chunked_array([pa.array(["a"], arrow_type), damaged(arrow_type, [0, 1, 1 << 30])])
+    with pytest.raises(ArgumentError, match="damaged"):
+        key_column(chunked)
+
+
+def test_damaged_dictionaries_are_refused_before_they_are_unified():
+    codes = pa.array([0, 1], pa.int32())
+    texts = pa.DictionaryArray.from_arrays(codes, damaged(pa.string(), [0, 1 << 30, 2]), safe=False)
+    outside = pa.DictionaryArray.from_arrays(pa.array([0, 1 << 30], pa.int32()), pa.array(["a", "b"]), safe=False)
+    whole = pa.array(["c"]).dictionary_encode()
+    for broken in (texts, outside):
+        with pytest.raises(ArgumentError, match="damaged"):
+            key_column(pa.chunked_array([whole, broken]))
+
+
+def test_damaged_runs_are_refused():
+    texts, damage = sound_then_damaged(pa.string(), [0, 1 << 30, 2])
+    runs = pa.RunEndEncodedArray.from_arrays(pa.array([2, 3], pa.int32()), texts)
+    damage()
+    with pytest.raises(ArgumentError, match="damaged"):
+        key_column(runs)
+
+
+@pytest.mark.parametrize("code", [-(2**32) + 1, -(2**31) - 1, -(2**63)])
+def test_codes_keep_their_sign_when_they_are_cut_to_32_bits(code):
+    codes, nulls = dictionary_codes(np.array([1, code]), None, None, 2, "keys")
+    assert codes.tolist() == [1, -1]
+    assert nulls.tolist() == [False, True]

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import valkyrie as vk
 from valkyrie.arrays import ListBox, Strings, payload_column
 from valkyrie.errors import ArgumentError
 
@@ -246,3 +247,28 @@ def test_ranges_and_columns_without_a_value():
 def test_what_cannot_be_stored_is_refused_by_column(raw, message):
     with pytest.raises(ArgumentError, match=f"column 'shard': .*{message}"):
         payload_column(raw, "shard")
+
+
+OUTSIDE = np.array([0, 1 << 30, 3], np.int32)
+
+
+@pytest.mark.parametrize("arrow_type", [pa.string(), pa.binary(), pa.string_view()], ids=str)
+@pytest.mark.parametrize("coded", [False, True], ids=["plain", "dictionary"])
+def test_damaged_arrow_arrays_are_refused(arrow_type, coded):
+    if arrow_type == pa.string_view():
+        buffers = [pa.py_buffer(np.array([40, 0, 0, 1 << 28] * 2, np.int32)), pa.py_buffer(b"abc")]
+    else:
+        buffers = [pa.py_buffer(OUTSIDE), pa.py_buffer(b"abc")]
+    array = pa.Array.from_buffers(arrow_type, 2, [None, *buffers])
+    if coded:
+        array = pa.DictionaryArray.from_arrays(pa.array([0, 1], pa.int32()), array, safe=False)
+    with pytest.raises(ArgumentError, match=r"column 'x': the Arrow array is damaged"):
+        payload_column(array, "x")
+    with pytest.raises(ArgumentError, match=r"column 'x': the Arrow array is damaged"):
+        vk.RouteTable.build({"id": [1, 2], "x": array})
+
+
+def test_codes_outside_a_dictionary_of_numbers_are_refused():
+    array = pa.DictionaryArray.from_arrays(pa.array([0, 1 << 30], pa.int32()), pa.array([1.5, 2.5]), safe=False)
+    with pytest.raises(ArgumentError, match="damaged"):
+        payload_column(array, "x")

@@ -1,4 +1,9 @@
-"""Arrow arrays as numpy views of their buffers; a slice is a view, not a copy."""
+"""Arrow arrays as numpy views of their buffers; a slice is a view, not a copy.
+
+Nobody checks what an Arrow file or another library hands over, and Arrow's own kernels believe it: a damaged array ends the
+process. So every array is checked before it is read. The cheap check, of the lengths of all buffers and of the first and last
+offset, takes the time of a call; whatever Arrow itself is to read value by value (views, runs, dictionaries) is checked in full.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +17,7 @@ from valkyrie.typing import AnyArray, BoolArray, Int32Array, UInt8Array
 
 __all__ = [
     "boolean_values",
+    "checked",
     "dictionary_codes",
     "fixed_size_values",
     "is_arrow_text",
@@ -22,34 +28,72 @@ __all__ = [
 ]
 
 
-def one_array(column: Any) -> Any:
-    """Return an Array for an Array or ChunkedArray: chunks are joined only if there is more than one."""
+def one_array(column: Any, argument: str) -> Any:
+    """Return an Array for an Array or ChunkedArray: chunks are joined only if there is more than one.
+
+    Raises
+    ------
+    ArgumentError
+        The buffers of the array do not fit each other.
+    """
     pa = pyarrow("an Arrow column")
     if not isinstance(column, pa.ChunkedArray):
-        return _plain_storage(pa, column)
+        return _plain_storage(pa, column, argument)
     if column.num_chunks == 1:
-        return _plain_storage(pa, column.chunk(0))
+        return _plain_storage(pa, column.chunk(0), argument)
     if column.num_chunks == 0:
-        return _plain_storage(pa, pa.array([], type=column.type))
+        return _plain_storage(pa, pa.array([], type=column.type), argument)
     if pa.types.is_dictionary(column.type):
-        column = column.unify_dictionaries()
+        column = checked(column, argument, full=True).unify_dictionaries()
+    else:
+        checked(column, argument, full=_is_read_by_arrow(pa, column.type))
     try:
         joined = column.combine_chunks()
     except pa.ArrowInvalid:
         # 32-bit offsets end at 2 GiB of text
         large = pa.large_string() if pa.types.is_string(column.type) else pa.large_binary()
         joined = column.cast(large).combine_chunks()
-    return _plain_storage(pa, joined)
+    return _plain_storage(pa, joined, argument)
 
 
-def _plain_storage(pa: Any, array: Any) -> Any:
+def checked(array: Any, argument: str, *, full: bool = False) -> Any:
+    """Return the Array or ChunkedArray itself, once it is safe to read.
+
+    Parameters
+    ----------
+    full : bool
+        Whether every value is looked at (offsets, codes, UTF-8), not only the lengths of the buffers.
+
+    Raises
+    ------
+    ArgumentError
+        It is damaged.
+    """
+    try:
+        array.validate(full=full)
+    except pyarrow("an Arrow column").lib.ArrowException as error:
+        reason = (str(error).splitlines() or ["unknown reason"])[0].rstrip(".")
+        raise ArgumentError(
+            f"{argument}: the Arrow array is damaged ({reason})",
+            hint="Read or make it again; array.validate(full=True) tells what is wrong",
+            argument=argument,
+        ) from error
+    return array
+
+
+def _is_read_by_arrow(pa: Any, arrow_type: Any) -> bool:
+    # by name: pyarrow has had views for a few versions only
+    return bool(pa.types.is_run_end_encoded(arrow_type)) or str(arrow_type) in ("string_view", "binary_view")
+
+
+def _plain_storage(pa: Any, array: Any, argument: str) -> Any:
     if isinstance(array.type, pa.BaseExtensionType) and array.type.extension_name in ("arrow.uuid", "arrow.json"):
         array = array.storage
+    checked(array, argument, full=_is_read_by_arrow(pa, array.type))
     if pa.types.is_run_end_encoded(array.type):
         import pyarrow.compute
 
         array = pyarrow.compute.run_end_decode(array)
-    # by name: pyarrow has had these types for a few versions only
     match str(array.type):
         case "string_view":
             return array.cast(pa.large_string())
@@ -142,6 +186,8 @@ def dictionary_codes(
     """
     if nulls is not None:
         codes = np.where(nulls, 0, codes) if size else np.full(len(codes), -1)
+    if codes.dtype == np.int64:
+        codes = np.maximum(codes, -1)  # null as before; cut to 32 bits, -2**32 would become a position
     if codes.size and int(codes.max()) >= size:
         raise ArgumentError(
             f"{argument}: a code is outside the dictionary of {size} entries",

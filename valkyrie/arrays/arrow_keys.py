@@ -42,10 +42,10 @@ def from_arrow(column: Any, kind: str | None, argument: str, box: Container) -> 
     KeyTypeError
         The type cannot be a key, or is not of the kind wanted.
     ArgumentError
-        Offsets or codes of a damaged array point outside it.
+        A damaged array: its offsets or codes point outside it.
     """
     types = pyarrow("an Arrow column").types
-    array = one_array(column)
+    array = one_array(column, argument)
     arrow_type, n = array.type, len(array)
     got = DtypeName("Arrow", arrow_type)
     if types.is_dictionary(arrow_type):

@@ -8,6 +8,7 @@ import numpy as np
 
 from valkyrie.arrays.arrow_buffers import (
     boolean_values,
+    checked,
     dictionary_codes,
     fixed_size_values,
     is_arrow_text,
@@ -24,10 +25,19 @@ __all__ = ["arrow_values"]
 
 
 def arrow_values(column: Any, name: str) -> PayloadValues:
-    """Read a payload column from an Array or ChunkedArray; text becomes codes into its distinct values."""
+    """Read a payload column from an Array or ChunkedArray; text becomes codes into its distinct values.
+
+    Raises
+    ------
+    ArgumentError
+        A damaged array, or a type that cannot be payload.
+    """
     types = pyarrow("an Arrow column").types
-    array = one_array(column)
+    argument = f"column {name!r}"
+    array = one_array(column, argument)
     arrow_type = array.type
+    if types.is_dictionary(arrow_type) or is_arrow_text(arrow_type):
+        checked(array, argument, full=True)
     got = f"Arrow {arrow_type}"
     if types.is_dictionary(arrow_type):
         if not is_arrow_text(arrow_type.value_type) and str(arrow_type.value_type) != "string_view":
@@ -64,18 +74,15 @@ def arrow_values(column: Any, name: str) -> PayloadValues:
 
 def _strings(array: Any, name: str) -> Strings:
     pa = pyarrow("an Arrow column")
-    dictionary = one_array(array.dictionary)
+    argument = f"column {name!r}"
+    dictionary = one_array(array.dictionary, argument)
     if not (pa.types.is_string(dictionary.type) or pa.types.is_large_string(dictionary.type)):
         return _strings(array.dictionary_decode().cast(pa.large_string()).dictionary_encode(), name)
-    try:
-        dictionary.validate(full=True)
-    except pa.ArrowInvalid as error:
-        raise unfit(name, f"damaged text ({error})", "array.validate(full=True) tells where") from error
-    offsets, data = text_buffers(dictionary, name)
+    offsets, data = text_buffers(dictionary, argument)
     first, last = int(offsets[0]), int(offsets[-1])
     texts = StringDictionary(offsets.astype(np.int64) - first, data[first:last])
     indices = array.indices
     codes, _ = dictionary_codes(
-        number_values(indices), null_mask(indices), null_mask(dictionary), len(dictionary), f"column {name!r}"
+        number_values(indices), null_mask(indices), null_mask(dictionary), len(dictionary), argument
     )
     return Strings(codes, texts)
