@@ -56,10 +56,9 @@ def extension(noun, level="", numpy_api=False):
 
 EXTENSIONS = [
     extension("hashing"),
-    extension("strings", numpy_api=True),
     extension("id_build"),
     extension("gather"),
-    *(extension("id_table", level, numpy_api=True) for level in LEVELS),
+    *(extension(noun, level, numpy_api=True) for noun in ("strings", "id_table") for level in LEVELS),
 ]
 
 setup(ext_modules=cythonize(EXTENSIONS, build_dir="build/cython", compiler_directives=DIRECTIVES, include_path=["_ext"]))

@@ -28,6 +28,8 @@ cdef extern from *:
 
 cdef enum:
     MAX_BUCKET = 48     # a Poisson(5) bucket over 10**9 keys stays far below
+    LARGE_BUCKET = 1024 # from here a sample is looked at before the bucket is sorted
+    SAMPLE = 64
     SMALL_BUCKET = 16   # up to here duplicates are found pair by pair, beyond by sorting
     MAX_EQUAL = 8       # distinct keys of one 64-bit hash in one bucket: more can only be an attack
 
@@ -85,6 +87,28 @@ cdef int by_fingerprint(const void *a, const void *b) noexcept nogil:
     return -1 if x.index < y.index else 1
 
 
+cdef bint beyond_placing(const Job *job, const Entry *e, uint32_t n) noexcept nogil:
+    """Whether a few entries, taken evenly from a bucket too large to place, already show that its size is not due to duplicates:
+    more hashes than a bucket holds, or more keys of one hash than a line does. It spares sorting what was chosen to fail."""
+    cdef uint32_t i, j, equal, distinct = 0, step = n // SAMPLE
+    cdef const Entry *one
+    cdef const Entry *other
+    for j in range(SAMPLE):
+        one = &e[j * step]
+        equal = 0
+        for i in range(j):
+            other = &e[i * step]
+            if one.fp == other.fp:
+                if same_key(job, one.index, other.index):
+                    break
+                equal += 1
+        else:
+            distinct += equal == 0
+            if equal >= MAX_EQUAL:
+                return True
+    return distinct > MAX_BUCKET
+
+
 cdef Py_ssize_t drop_duplicates(const Job *job, Entry *e, uint32_t n) noexcept nogil:
     """Mark the losers among equal keys of one bucket; how many, or -1 if too many distinct keys share one hash."""
     cdef uint32_t i, j, first = 0, others
@@ -102,6 +126,8 @@ cdef Py_ssize_t drop_duplicates(const Job *job, Entry *e, uint32_t n) noexcept n
                     found += 1
                     break
         return found
+    if job.unplaced == NULL and n >= LARGE_BUCKET and beyond_placing(job, e, n):
+        return -1
     qsort(e, n, sizeof(Entry), by_fingerprint)
     for j in range(1, n):
         first = j if e[j].fp != e[j - 1].fp else first

@@ -21,7 +21,10 @@ cdef extern from "Python.h":
     const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size)
 
 cdef extern from "vk_text.h" nogil:
+    enum:
+        VK_UTF8_SPARE
     int64_t vk_fixed_length(const uint8_t *field, int64_t width)
+    int64_t vk_ascii_from_ucs4(const uint8_t *field, int64_t width, uint8_t *out)
     int64_t vk_utf8_from_ucs4(const uint8_t *field, int64_t width, uint8_t *out)
 
 cdef extern from "numpy/arrayobject.h" nogil:
@@ -79,26 +82,37 @@ def of_fixed(const uint8_t[:, ::1] fields not None, uint64_t[::1] address not No
 
 def of_ucs4(const uint32_t[:, ::1] fields not None, uint8_t[::1] scratch not None, uint64_t[::1] address not None,
             uint64_t[::1] length not None):
-    """numpy `U`: encoded into `scratch`, which needs 4 bytes a character. The position of the first text with no UTF-8, or -1."""
+    """numpy `U`: encoded into `scratch`, which needs 5 bytes a character and 16 more. The first text with no UTF-8, or -1.
+
+    ASCII goes to a place of its own for each text, so that no text waits for the length of the one before; what is not all ASCII
+    goes behind those places, one after the other.
+    """
     cdef Py_ssize_t n = fields.shape[0], width = fields.shape[1], i
     cdef const uint8_t *p
     cdef uint8_t *o
+    cdef uint8_t *behind
     cdef int64_t size
-    if n > address.shape[0] or n > length.shape[0] or scratch.shape[0] < 4 * n * width:
+    if n > address.shape[0] or n > length.shape[0] or scratch.shape[0] < 5 * n * width + VK_UTF8_SPARE:
         raise ValueError("address, length or scratch is too short")
     if n == 0:
         return -1
     p = <const uint8_t *>&fields[0, 0] if width else EMPTY
     o = &scratch[0] if width else <uint8_t *>EMPTY
+    behind = o + n * width
     with nogil:
         for i in range(n):
-            size = vk_utf8_from_ucs4(p + 4 * i * width, width, o)
-            if size < 0:
-                with gil:
-                    return i
+            size = vk_ascii_from_ucs4(p, width, o)
             address[i] = <uint64_t><size_t>o
+            if size < 0:
+                size = vk_utf8_from_ucs4(p, width, behind)
+                if size < 0:
+                    with gil:
+                        return i
+                address[i] = <uint64_t><size_t>behind
+                behind += size
             length[i] = <uint64_t>size
-            o += size
+            p += 4 * width
+            o += width
     return -1
 
 

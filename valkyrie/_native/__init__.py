@@ -7,13 +7,15 @@ from `strings`. `Block` and `freeze` own the memory of tables.
 
 from typing import TYPE_CHECKING
 
-from valkyrie._native import gather, hashing, id_build, strings
+from valkyrie._native import gather, hashing, id_build
 from valkyrie._native.cpu import cpu_level, cpu_levels, kernel
 from valkyrie._native.memory import Block, freeze
 
 if TYPE_CHECKING:
+    from valkyrie._native import strings
     from valkyrie._native.id_table import IdTableReader
 else:
+    strings = kernel("strings")
     IdTableReader = kernel("id_table").IdTableReader
 
 __all__ = [

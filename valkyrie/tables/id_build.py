@@ -1,13 +1,15 @@
 """Building an IdTable: choose a layout, hash, place; on failure take another seed, then another hash, then a sorted table.
 
 A build may fail for two reasons. By chance: at 89 % load a bucket now and then finds no pilot. By malice: someone who knows the
-seed chose keys that share a bucket or a line. Both get the same answer, a new seed and a little more room. That this fails twice
-does not happen by chance, so texts and 128-bit keys then go to SipHash, of which no weakness is known. Whatever even that cannot
-place goes to a sorted table, which takes anything.
+seed chose keys that share a bucket or a line. Both get the same answer, a new seed and a little more room. The new seed depends
+on all hashes, so integers cannot be chosen against it: their hashes are the keys themselves. Texts and 128-bit keys may be, since
+equal hashes show nothing of what lies behind them. That this fails twice does not happen by chance, so they then go to SipHash,
+of which no weakness is known. Whatever even that cannot place goes to a sorted table, which takes anything.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from dataclasses import dataclass, replace
@@ -98,12 +100,10 @@ def build_parts(
     return replace(parts, build_seconds=time.perf_counter() - began)
 
 
-def next_seed(seed: int) -> int:
-    """Return the seed after this one: a fixed public sequence, so that a build is a function of its first seed."""
-    z = (seed + 0x9E3779B97F4A7C15) & _MASK
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
-    return z ^ (z >> 31)
+def next_seed(seed: int, fingerprints: UInt64Array) -> int:
+    """Return the seed after this one: a function of the seed and of all keys, so that a build can be repeated byte for byte, and
+    yet nobody can choose integers that fail under a seed which depends on their choice."""
+    return int.from_bytes(hashlib.blake2b(fingerprints, digest_size=8, key=seed.to_bytes(8, "little")).digest(), "little")
 
 
 def _build_hashed(
@@ -121,7 +121,7 @@ def _build_hashed(
             dropped, unplaced = placing.place(keep_last=on_duplicate == "last", leave_rest=last)
         except _Unplaceable:
             attempt += 1
-            seed = next_seed(seed)
+            seed = next_seed(seed, placing.fp)
             continue
         if dropped is None:
             return placing.parts(unplaced, reseeds=attempt)

@@ -247,11 +247,14 @@ class IdTable(IdTableReader):
 
     def _object_rows(self, keys: Any, missing: int) -> Int32Array | None:
         """Look up Python texts where they lie; None if an item needs a closer look (another kind of null, or a wrong type)."""
-        if _FREE_THREADED or len(keys) > _CHUNK:
-            keys = tuple(keys)  # another thread may change a list that is not ours, without a GIL or between two chunks
+        if _FREE_THREADED:
+            keys = tuple(keys)  # nobody can free a text of ours while it is being read
         out = np.empty(len(keys), np.int32)
         for start in range(0, len(out), _CHUNK):
-            if self.probe_objects(keys, start, missing, out[start : start + _CHUNK]) >= 0:
+            piece = out[start : start + _CHUNK]
+            if len(keys) < start + len(piece):
+                raise ArgumentError("keys: another thread made the list shorter during the call", hint="Give a copy of it")
+            if self.probe_objects(keys, start, missing, piece) >= 0:
                 return None
         return out
 

@@ -16,6 +16,9 @@ __all__ = ["PIECE", "Texts", "scratch_bytes", "text_piece"]
 PIECE = 8192
 """Rows of a piece in a lookup: its addresses and lengths fill 128 KB, which stays in the second-level cache."""
 
+UTF8_SPARE = 16
+"""What an encoder may write behind the last text."""
+
 _PROBLEM = {
     "object": "is neither text nor bytes, or has no UTF-8 form (a lone surrogate)",
     "ucs4": "has no UTF-8 form (a lone surrogate)",
@@ -62,7 +65,7 @@ def text_piece(
         owner = fields
     elif column.form == "ucs4":
         fields = _fields(values[start:stop], np.dtype(np.uint32))
-        owner = np.empty(4 * fields.size, np.uint8) if scratch is None else scratch
+        owner = np.empty(5 * fields.size + UTF8_SPARE, np.uint8) if scratch is None else scratch
         bad = strings.of_ucs4(fields, owner, address, length)
     elif column.form == "string_dtype":
         owner = values[start:stop].copy()  # whoever changes one of its texts frees the old one, so this needs texts of its own
@@ -82,7 +85,7 @@ def text_piece(
 
 def scratch_bytes(column: KeyColumn, rows: int) -> int:
     """Bytes that a piece of some rows needs to encode its texts; 0 for all forms but "ucs4"."""
-    return int(column.values.dtype.itemsize) * rows if column.form == "ucs4" else 0
+    return 5 * (int(column.values.dtype.itemsize) // 4) * rows + UTF8_SPARE if column.form == "ucs4" else 0
 
 
 def _fields(values: AnyArray, unit: np.dtype[Any]) -> AnyArray:
