@@ -4,7 +4,9 @@ import codecs
 import gzip
 import uuid
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.ipc as ipc
 import pyarrow.parquet as parquet
 import pytest
 
@@ -196,3 +198,56 @@ def test_formats_that_cannot_be_told(tmp_path):
         read_table(str(tmp_path / "keys.parquet.gz"))
     with pytest.raises(ArgumentError, match="standard stream"):
         read_table("-")
+
+
+def damaged_arrow(tmp_path, suffix):
+    """A file whose second batch has an offset far outside its text; the file itself is whole."""
+    offsets = np.array([0, 5, 10], np.int32)
+    batch = pa.record_batch({"id": [1, 2], "name": pa.array(["first", "other"])})
+    path = tmp_path / f"in.{suffix}"
+    make = ipc.new_file if suffix == "arrow" else ipc.new_stream
+    with make(path, batch.schema) as writer:
+        writer.write_batch(batch)
+        writer.write_batch(batch)
+    data = path.read_bytes()
+    at = data.rindex(offsets.tobytes()) + 4
+    path.write_bytes(data[:at] + (1 << 30).to_bytes(4, "little") + data[at + 4 :])
+    return str(path)
+
+
+@pytest.mark.parametrize("out", ["csv", "ndjson", "parquet", "arrow"])
+@pytest.mark.parametrize("suffix", ["arrow", "arrows"])
+def test_damaged_batches_never_reach_a_writer(suffix, out, tmp_path):
+    table = vk.IdTable.build([1, 2])
+    path = damaged_arrow(tmp_path, suffix)
+    with pytest.raises(SourceError, match=r"cannot read .*in\.arrow.*offset"):
+        route_file(path, table, str(tmp_path / f"out.{out}"))
+    with pytest.raises(SourceError, match=r"cannot read .*in\.arrow.*offset"):
+        read_table(path)
+    assert [entry.name for entry in tmp_path.iterdir()] == [f"in.{suffix}"]
+
+
+def test_a_damaged_column_name_is_an_error_of_the_file(tmp_path):
+    path = tmp_path / "in.arrow"
+    with ipc.new_file(path, pa.schema([("number", pa.int64())])) as writer:
+        writer.write_batch(pa.record_batch({"number": [1]}))
+    path.write_bytes(path.read_bytes().replace(b"number", b"numbe\xff"))
+    with pytest.raises(SourceError, match="cannot read"):
+        read_table(str(path))
+
+
+def test_the_arrow_file_that_was_opened_is_the_one_that_is_read(tmp_path, monkeypatch):
+    """Between the look at its first bytes and the read, the name may come to mean another file."""
+    path = tmp_path / "in.arrow"
+    with ipc.new_file(path, pa.schema([("id", pa.int64())])) as writer:
+        writer.write_batch(pa.record_batch({"id": [1, 2]}))
+    opened = ipc.open_file
+
+    def replaced_meanwhile(source):
+        (tmp_path / "other").write_text("something else")
+        (tmp_path / "other").replace(path)
+        return opened(source)
+
+    monkeypatch.setattr(ipc, "open_file", replaced_meanwhile)
+    monkeypatch.setattr(pa, "memory_map", None)
+    assert read_table(str(path)).column("id").to_pylist() == [1, 2]

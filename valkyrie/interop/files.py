@@ -99,7 +99,7 @@ def read_table(
         told.
     """
     with ExitStack() as stack:
-        opened, _ = open_source(stack, source, options)
+        opened = open_source(stack, source, options)
         name = _key_name(key, "id", opened.names, source)
         for column in columns or ():
             _known(column, opened.names, source)
@@ -198,7 +198,7 @@ def route_file(
     started = time.perf_counter()
     out_form = file_format(out, out_format, argument="out")
     with ExitStack() as stack:
-        opened, _ = open_source(stack, source, options)
+        opened = open_source(stack, source, options)
         routed = RoutedColumns.of(table, columns, threads)
         name = _key_name(key, table.key_name if isinstance(table, RouteTable) else "id", opened.names, source)
         keys = KeyColumn.of(routed.index, source, name, errors, keep_text=out_form.delimited)

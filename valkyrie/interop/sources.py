@@ -11,7 +11,7 @@ from valkyrie.errors import SourceError
 from valkyrie.interop.byte_input import open_bytes, open_file
 from valkyrie.interop.csv_source import CsvSource
 from valkyrie.interop.file_errors import file_errors, require_pyarrow
-from valkyrie.interop.file_formats import STANDARD_STREAM, FileFormat, file_format
+from valkyrie.interop.file_formats import STANDARD_STREAM, file_format
 from valkyrie.interop.ndjson import NdjsonSource
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class ColumnarSource:
 Source = CsvSource | NdjsonSource | ColumnarSource
 
 
-def open_source(stack: ExitStack, path: str, options: ReadOptions) -> tuple[Source, FileFormat]:
+def open_source(stack: ExitStack, path: str, options: ReadOptions) -> Source:
     """Open a file and learn its columns.
 
     Raises
@@ -125,11 +125,12 @@ def open_source(stack: ExitStack, path: str, options: ReadOptions) -> tuple[Sour
         source = _parquet(stack, path)
     else:
         source = _arrow(stack, path)
-    names = source.names
+    with file_errors(path, "read"):
+        names = source.names
     twice = next((name for i, name in enumerate(names) if name in names[:i]), None)
     if twice is not None:
         raise SourceError(f"cannot read {path}: column {twice!r} occurs twice", hint="Give every column its own name", path=path)
-    return source, form
+    return source
 
 
 def _parquet(stack: ExitStack, path: str) -> ColumnarSource:
@@ -175,14 +176,20 @@ def _arrow(stack: ExitStack, path: str) -> ColumnarSource:
     if path != STANDARD_STREAM:
         opened.seek(0)
     with file_errors(path, "read"):
+        # Read and not mapped: a file that someone cuts meanwhile is then an error, and not the end of the process.
         if start == b"ARROW1":
-            mapped = stack.enter_context(pa.memory_map(path))
-            file: Any = stack.enter_context(ipc.open_file(mapped))
-            batches: Callable[[], Iterator[Any]] = lambda: (file.get_batch(i) for i in range(file.num_record_batches))  # noqa: E731
+            file: Any = stack.enter_context(ipc.open_file(opened))
+            unchecked: Callable[[], Iterator[Any]] = lambda: (file.get_batch(i) for i in range(file.num_record_batches))  # noqa: E731
             schema = file.schema
         else:
             stream: Any = stack.enter_context(ipc.open_stream(opened))
-            batches, schema = (lambda: iter(stream)), stream.schema
+            unchecked, schema = (lambda: iter(stream)), stream.schema
+
+    def batches() -> Iterator[Any]:
+        for batch in unchecked():
+            # Arrow believes what a file says of itself, and its writers follow any offset.
+            batch.validate(full=True)
+            yield batch
 
     def rows(names: list[str], batch_rows: int) -> Iterator[Any]:
         for batch in batches():
