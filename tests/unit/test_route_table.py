@@ -166,13 +166,50 @@ def test_dates_come_back_as_dates():
         (lambda t: vk.RouteTable.build({"id": [1], "x": [[1, 2]]}), ArgumentError, "x"),
         (lambda t: vk.RouteTable.build({"id": np.array([1.5]), "x": [1]}), KeyTypeError, "Int64"),
         (lambda t: vk.RouteTable.build([1, 2]), ArgumentError, "frame"),
+        (lambda t: vk.RouteTable.build({"id\udc80": [1], "x": [1]}, key="id\udc80"), ArgumentError, "surrogate"),
+        (lambda t: vk.RouteTable.build({"id": [1], "x\udc80": [1]}), ArgumentError, "surrogate"),
+        (lambda t: t.route_many([1], "tiny", missing={"tniy": 1}), ArgumentError, "'tniy'"),
+        (lambda t: t.route_many([1], ["tiny", "wide"], missing={"tniy": 1}), ArgumentError, "'tniy'"),
         (lambda t: vk.RouteTable.from_columns({}), SnapshotFormatError, "header"),
+        (lambda t: with_part(t, "key", np.array([255], "u1")), SnapshotFormatError, "UTF-8. Build"),
+        (lambda t: with_part(t, "payload/tiny/values", np.zeros(2, "i1")), SnapshotFormatError, "lengths: [2, 300]. Build"),
+        (lambda t: with_part(t, "payload/flag/values", np.full(N, 2, "u1").view(bool)), SnapshotFormatError, "bool. Build"),
+        (lambda t: with_part(t, "payload/tiny/nulls", np.zeros(2, bool)), SnapshotFormatError, "values. Build"),
+        (lambda t: with_part(t, "payload/name/values", np.zeros(N, "i8")), SnapshotFormatError, "values int64. Build"),
+        (lambda t: with_part(t, "payload/tiny/values", np.zeros((N, 1))), SnapshotFormatError, "one-dimensional"),
     ],
 )
 def test_mistakes_are_named(table, make, error, says):
     with pytest.raises(error) as caught:
         make(table)
     assert says in str(caught.value)
+
+
+def with_part(table, name, array):
+    return vk.RouteTable.from_columns(table.to_columns() | {name: array})
+
+
+@pytest.mark.parametrize("name", [*PAYLOAD, "name/offsets", "name/texts"])
+def test_arrays_that_lie_badly_in_memory_are_copied(table, name):
+    part = f"payload/{name}" if "/" in name else f"payload/{name}/values"
+    sound = table.to_columns()[part]
+    strided = np.zeros(2 * len(sound), sound.dtype)
+    strided[::2] = sound
+    askew = np.frombuffer(b"\0" + sound.tobytes(), np.uint8)[1:].view(sound.dtype)
+    strided.flags.writeable = False
+    for array in (strided[::2], askew):
+        other = with_part(table, part, array)
+        column = name.partition("/")[0]
+        assert str(other.route_many(QUERIES, column)) == str(table.route_many(QUERIES, column))
+        stored = other.to_columns()[part]
+        assert stored.flags.c_contiguous
+        assert stored.flags.aligned
+
+
+def test_the_parts_of_a_table_are_read_only(table):
+    for name in ("index", "key_name", "column_names"):
+        with pytest.raises(AttributeError):
+            setattr(table, name, None)
 
 
 def test_an_empty_table_routes_nothing():

@@ -2,7 +2,7 @@
 
 from valkyrie.arrays.arrow_container import ArrowBox
 from valkyrie.arrays.columns import Columns
-from valkyrie.arrays.containers import Answers, Container, ListBox, NumpyBox
+from valkyrie.arrays.containers import Answers, Container, ListBox, NumpyBox, fill_of
 from valkyrie.arrays.frames import Frame, read_frame, require_column
 from valkyrie.arrays.key_kinds import KeyColumn
 from valkyrie.arrays.keys import key_column
@@ -26,6 +26,7 @@ __all__ = [
     "StringDictionary",
     "Strings",
     "default_missing",
+    "fill_of",
     "fill_scalar",
     "key_column",
     "payload_column",

@@ -7,7 +7,7 @@ both. The dtype of a result depends on the dtype of the column alone, never on w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -76,8 +76,14 @@ def apply_fill(
     return with_missing(values, missing, fill_scalar(fill, values.dtype, name or "column")), None
 
 
-def fill_of(columns: Answers, fill: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """Return the fill values by column, all of them names of columns."""
+def fill_of(columns: Collection[str], fill: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Return the fill values by column.
+
+    Raises
+    ------
+    ArgumentError
+        There is one for a column that is not asked for.
+    """
     unknown = [name for name in fill or () if name not in columns]
     if unknown:
         raise ArgumentError(f"missing: no column {unknown[0]!r} is asked for", hint=f"The columns are {', '.join(columns)}")

@@ -13,11 +13,12 @@ from valkyrie.arrays import StringDictionary, Strings, default_missing, payload_
 from valkyrie.errors import ArgumentError, SnapshotFormatError
 from valkyrie.parallel import run
 from valkyrie.typing import AnyArray, BoolArray, Int32Array
-from valkyrie.vks.format import first_impossible
+from valkyrie.vks import first_impossible
 
 __all__ = ["PayloadColumn", "payload_columns"]
 
 _CHUNK = 1 << 19
+_AGAIN = "Build the table again, or give the arrays as to_columns() gave them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class PayloadColumn:
 
     @classmethod
     def from_columns(cls, name: str, columns: Mapping[str, AnyArray]) -> PayloadColumn:
-        """Take the arrays that `to_columns` gave.
+        """Take the arrays that `to_columns` gave: borrowed if they are read-only, contiguous and aligned, else copied.
 
         Raises
         ------
@@ -86,24 +87,27 @@ class PayloadColumn:
         """
         for part in (array for key, array in columns.items() if key.startswith(f"{name}/")):
             if not isinstance(part, np.ndarray) or part.ndim != 1 or part.dtype.hasobject:
-                raise SnapshotFormatError(f"column {name!r} is not made of one-dimensional arrays")
+                raise SnapshotFormatError(f"column {name!r} is not made of one-dimensional arrays of plain values", hint=_AGAIN)
         values = _kept(columns[f"{name}/values"])
         offsets, nulls = _kept(columns.get(f"{name}/offsets")), _kept(columns.get(f"{name}/nulls"))
         if nulls is not None and (nulls.dtype != np.bool_ or len(nulls) != len(values)):
-            raise SnapshotFormatError(f"the nulls of column {name!r} do not fit its values")
+            raise SnapshotFormatError(f"the nulls of column {name!r} do not fit its values", hint=_AGAIN)
         for array in (values, nulls):
             # numpy takes truth values to be 0 or 1, and cannot read characters beyond Unicode.
             if array is not None and first_impossible(array) is not None:
-                raise SnapshotFormatError(f"column {name!r} holds bytes that are no value of dtype {array.dtype}")
+                raise SnapshotFormatError(
+                    f"column {name!r} holds bytes that are no value of dtype {array.dtype}", hint=_AGAIN
+                )
         if offsets is None:
             return cls(values, None, nulls)
         data = columns.get(f"{name}/texts", np.empty(0, np.uint8))
         try:
             if offsets.dtype != np.int64 or data.dtype != np.uint8 or values.dtype != np.int32:
-                raise ArgumentError("wrong dtypes")
+                got = f"offsets {offsets.dtype}, texts {data.dtype}, values {values.dtype}"
+                raise ArgumentError(f"its dtypes must be int64, uint8 and int32; got {got}")
             Strings(values, texts := StringDictionary(offsets, _kept(data)))
         except ArgumentError as error:
-            raise SnapshotFormatError(f"column {name!r} of text is not sound: {error}") from error
+            raise SnapshotFormatError(f"column {name!r} of text is not sound: {error.message}", hint=_AGAIN) from error
         return cls(values, texts, nulls)
 
 
@@ -134,8 +138,10 @@ def payload_columns(names: Sequence[str], raw: Sequence[Any], n: int) -> dict[st
 
 
 def _kept(array: AnyArray | None) -> Any:
-    """An array that nobody can change: itself, or a copy."""
-    return freeze(array) if array is not None and array.flags.writeable else array
+    """An array that nobody can change and the gather kernel can read, contiguous and aligned: itself, or a copy."""
+    if array is None or (array.flags.c_contiguous and array.flags.aligned and not array.flags.writeable):
+        return array
+    return freeze(array)
 
 
 def _take(values: AnyArray, rows: Int32Array, fill: Any, threads: int) -> tuple[AnyArray, int]:

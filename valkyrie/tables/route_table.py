@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from valkyrie import vks
-from valkyrie.arrays import key_column, read_frame, require_column
+from valkyrie.arrays import fill_of, key_column, read_frame, require_column
 from valkyrie.errors import ArgumentError, SnapshotFormatError
 from valkyrie.parallel import thread_count
 from valkyrie.tables.id_table import IdTable
@@ -17,26 +17,21 @@ from valkyrie.typing import AnyArray, Kind, OnDuplicate
 
 __all__ = ["RouteTable"]
 
+_AGAIN = "Build the table again, or give the arrays as to_columns() gave them"
+
 
 class RouteTable:
     """An immutable table from keys to records of payload.
 
     Made by `build` or `valkyrie.load`. Safe to share between threads and across a fork.
-
-    Attributes
-    ----------
-    index : IdTable
-        From key to row of the payload.
-    key_name : str
-        Name of the key column it was built from.
     """
 
-    __slots__ = ("_payload", "index", "key_name")
+    __slots__ = ("_index", "_key_name", "_payload")
 
     def __init__(self, index: IdTable, payload: Mapping[str, PayloadColumn], key_name: str) -> None:
         """Put an index and payload together; use `build`."""
-        self.index = index
-        self.key_name = key_name
+        self._index = index
+        self._key_name = key_name
         self._payload = dict(payload)
 
     @classmethod
@@ -66,10 +61,22 @@ class RouteTable:
         UnknownColumnError, DuplicateKeyError, KeyTypeError, ArgumentError, CapacityError
         """
         frame = read_frame(frame_or_columns)
+        for name in frame.names:
+            _check_name(name)
         keys = key_column(frame.column(key), kind=kind, argument=key)
         index = IdTable.build_column(keys, on_duplicate=on_duplicate, seed=seed, threads=threads)
         others = [(name, raw) for name, raw in zip(frame.names, frame.columns, strict=True) if name != key]
         return cls(index, payload_columns([name for name, _ in others], [raw for _, raw in others], keys.n), key)
+
+    @property
+    def index(self) -> IdTable:
+        """From key to row of the payload."""
+        return self._index
+
+    @property
+    def key_name(self) -> str:
+        """Name of the key column the table was built from."""
+        return self._key_name
 
     @property
     def column_names(self) -> list[str]:
@@ -118,15 +125,15 @@ class RouteTable:
             raise ArgumentError("columns: there is no column to give", hint="Name some, or use index.get_many for rows")
         if len(set(names)) < len(names):
             raise ArgumentError(f"columns: a name stands twice in {names}", hint="Ask for each column once")
+        fills = fill_of(names, missing if isinstance(missing, Mapping) else dict.fromkeys(names, missing))
         workers = thread_count(threads)
         column = key_column(keys, kind=self.index.kind)
         rows = self.index.get_column(column, threads=workers)
         taken = {name: self._payload[name].take(rows, workers) for name in names}
         if single:
             values, absent = taken[names[0]]
-            fill = missing.get(names[0]) if isinstance(missing, Mapping) else missing
-            return column.box.column(values, absent, fill=fill)
-        return column.box.table(taken, None if missing is None else _fills(missing, names))
+            return column.box.column(values, absent, fill=fills.get(names[0]))
+        return column.box.table(taken, fills)
 
     def route(self, key: Any, default: Any = None) -> Any:
         """The record of one key, or `default`.
@@ -183,7 +190,7 @@ class RouteTable:
         )
         lengths = {len(column) for column in table._payload.values()}
         if len(lengths) > 1:
-            raise SnapshotFormatError(f"the payload columns have different lengths: {sorted(lengths)}")
+            raise SnapshotFormatError(f"the payload columns have different lengths: {sorted(lengths)}", hint=_AGAIN)
         return table
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -205,8 +212,16 @@ class RouteTable:
         return f"<b>RouteTable</b>, {key}<table>{head}{rows}</table>"
 
 
-def _fills(missing: Any, names: Sequence[str]) -> Mapping[str, Any]:
-    return missing if isinstance(missing, Mapping) else dict.fromkeys(names, missing)
+def _check_name(name: str) -> None:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise ArgumentError(
+            f"frame: the name of column {name!r} holds a lone surrogate, so no file can hold it",
+            hint="Rename the column",
+            argument="frame",
+            column=name,
+        ) from None
 
 
 def _below(columns: Mapping[str, AnyArray], prefix: str) -> dict[str, AnyArray]:
@@ -224,4 +239,4 @@ def _text(raw: AnyArray | None) -> str:
     try:
         return "id" if raw is None else raw.tobytes().decode()
     except UnicodeDecodeError as error:
-        raise SnapshotFormatError("the name of the key column is not text") from error
+        raise SnapshotFormatError("the name of the key column is not UTF-8", hint=_AGAIN) from error

@@ -2,7 +2,7 @@
 
 from valkyrie.vks.directory import Entry
 from valkyrie.vks.disk import PermissionSourceError, SourceNotFoundError
-from valkyrie.vks.format import FORMATS, VERSION, Section
+from valkyrie.vks.format import FORMATS, VERSION, Section, first_impossible
 from valkyrie.vks.reader import File, read
 from valkyrie.vks.writer import write
 
@@ -14,6 +14,7 @@ __all__ = [
     "PermissionSourceError",
     "Section",
     "SourceNotFoundError",
+    "first_impossible",
     "read",
     "write",
 ]
