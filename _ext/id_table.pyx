@@ -22,6 +22,7 @@ from lookup cimport (
     b16_rows,
     direct_row,
     direct_rows,
+    fallback_id,
     fallback_row,
     flat_row,
     flat_rows,
@@ -66,6 +67,14 @@ cdef enum:
 cdef int32_t NOTHING = -1
 
 
+cdef inline const char *utf8_of(object text, Py_ssize_t *size) except? NULL:
+    """The UTF-8 form that a str keeps of itself, or NULL if it has none: it holds a lone surrogate."""
+    cdef const char *p = PyUnicode_AsUTF8AndSize(text, size)
+    if p == NULL and PyErr_ExceptionMatches(UnicodeEncodeError):
+        PyErr_Clear()
+    return p
+
+
 cdef inline int32_t one_id(const vk_view *t, uint64_t key) noexcept nogil:
     cdef int32_t row
     if t.layout == VK_FLAT:
@@ -75,7 +84,7 @@ cdef inline int32_t one_id(const vk_view *t, uint64_t key) noexcept nogil:
     else:
         return direct_row(t, key)
     if row < 0 and t.n_fallback:
-        return fallback_row(t, vk_mix64(key, &t.key), NULL, 0)
+        return fallback_id(t, vk_mix64(key, &t.key))
     return row
 
 
@@ -112,7 +121,7 @@ cdef void ids(const vk_view *t, const uint64_t *keys, Py_ssize_t n, bint is_sign
     if t.n_fallback:
         for i in range(n):
             if out[i] < 0:
-                out[i] = fallback_row(t, vk_mix64(keys[i], &t.key), NULL, 0)
+                out[i] = fallback_id(t, vk_mix64(keys[i], &t.key))
     if is_signed != t.is_signed:
         for i in range(n):
             out[i] |= <int32_t>(<int64_t>keys[i] >> 63)
@@ -217,12 +226,9 @@ cdef class IdTableReader:
                 return -1
             return one_id(t, u)
         if t.kind == VK_BYTES and PyUnicode_Check(key):
-            p = PyUnicode_AsUTF8AndSize(key, &size)
+            p = utf8_of(key, &size)
             if p == NULL:
-                if not PyErr_ExceptionMatches(UnicodeEncodeError):
-                    raise
-                PyErr_Clear()       # a lone surrogate has no UTF-8, so no table holds it
-                return -1
+                return -1           # a lone surrogate has no UTF-8, so no table holds it
             return one_text(t, <const uint8_t *>p, <uint64_t>size)
         if not PyBytes_Check(key) or t.kind == VK_B16:
             key = self._scalar_key(key)
@@ -272,7 +278,7 @@ cdef class IdTableReader:
                     return rows
         return self._get_many(keys, missing, out, threads)
 
-    def probe_ints(self, cnp.ndarray keys not None, int32_t missing, int32_t[::1] out not None):
+    def _probe_ints(self, cnp.ndarray keys not None, int32_t missing, int32_t[::1] out not None):
         """Integer keys of any width, stride and byte order, shape (n,)."""
         cdef Py_ssize_t n = out.shape[0], at = 0, m
         cdef const uint8_t *p = <const uint8_t *>cnp.PyArray_DATA(keys)
@@ -296,7 +302,7 @@ cdef class IdTableReader:
                     ids(&self.view, wide, m, is_signed, missing, &out[at])
                     at += m
 
-    def probe_b16(self, const uint8_t[::1] keys not None, int32_t missing, int32_t[::1] out not None):
+    def _probe_b16(self, const uint8_t[::1] keys not None, int32_t missing, int32_t[::1] out not None):
         """128-bit keys, 16 bytes each, one after the other."""
         cdef Py_ssize_t n = out.shape[0], i
         if self.view.kind != VK_B16 or keys.shape[0] != 16 * n:
@@ -311,7 +317,7 @@ cdef class IdTableReader:
                         out[i] = fallback_row(&self.view, vk_hash_key16(&self.view, &keys[16 * i]), &keys[16 * i], 16)
             put_missing(&out[0], n, missing)
 
-    def probe_objects(self, items not None, Py_ssize_t start, int32_t missing, int32_t[::1] out not None):
+    def _probe_objects(self, items not None, Py_ssize_t start, int32_t missing, int32_t[::1] out not None):
         """Texts in a list, a tuple or a contiguous object array from `start` on; None is missing.
 
         The position of the first item that is neither str nor bytes, or has no UTF-8 form; else -1. Holds the GIL throughout:
@@ -349,11 +355,8 @@ cdef class IdTableReader:
                     p = b""
                     size = 0
                 elif PyUnicode_Check(<object>item):
-                    p = PyUnicode_AsUTF8AndSize(<object>item, &size)
+                    p = utf8_of(<object>item, &size)
                     if p == NULL:
-                        if not PyErr_ExceptionMatches(UnicodeEncodeError):
-                            raise
-                        PyErr_Clear()
                         return start + at + i
                 elif PyBytes_Check(<object>item):
                     p = PyBytes_AS_STRING(<object>item)
@@ -370,7 +373,7 @@ cdef class IdTableReader:
             at += m
         return -1
 
-    def probe_texts(self, const uint64_t[::1] address not None, const uint64_t[::1] length not None, int32_t missing,
+    def _probe_texts(self, const uint64_t[::1] address not None, const uint64_t[::1] length not None, int32_t missing,
                     int32_t[::1] out not None):
         """Texts by address and length, as `valkyrie._native.strings` finds them; the caller keeps their owner alive."""
         cdef Py_ssize_t n = out.shape[0]

@@ -11,7 +11,6 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from probing cimport (
     VK_B16,
     VK_BYTES,
-    VK_INT,
     VK_PREFETCH_L1,
     VK_PREFETCH_L2,
     vk_bucket,
@@ -236,29 +235,40 @@ cdef inline void text_rows(const vk_view *t, const uint8_t **texts, const uint64
         out[i] = text_row(t, texts[i], lengths[i])
 
 
-cdef inline int32_t fallback_row(const vk_view *t, uint64_t h, const uint8_t *p, uint64_t n) noexcept nogil:
-    """Binary search among the keys that no line could take."""
+cdef inline uint64_t fallback_start(const vk_view *t, uint64_t h) noexcept nogil:
+    """Position of the first key of hash h among those that no line could take, or of the one that would follow it."""
     cdef uint64_t low = 0, high = t.n_fallback, middle
-    cdef const uint8_t *entry
-    cdef int32_t row
     while low < high:
         middle = (low + high) // 2
         if vk_load64(t.fallback + FALLBACK_BYTES * middle) < h:
             low = middle + 1
         else:
             high = middle
-    while low < t.n_fallback:
-        entry = t.fallback + FALLBACK_BYTES * low
+    return low
+
+
+cdef inline int32_t fallback_id(const vk_view *t, uint64_t h) noexcept nogil:
+    """The row of an integer key, whose hash is the key."""
+    cdef uint64_t at = fallback_start(t, h)
+    cdef const uint8_t *entry = t.fallback + FALLBACK_BYTES * at
+    return <int32_t>vk_load32(entry + 24) if at < t.n_fallback and vk_load64(entry) == h else -1
+
+
+cdef inline int32_t fallback_row(const vk_view *t, uint64_t h, const uint8_t *p, uint64_t n) noexcept nogil:
+    """The row of any other key; several may share a hash."""
+    cdef uint64_t at = fallback_start(t, h)
+    cdef const uint8_t *entry
+    cdef int32_t row
+    while at < t.n_fallback:
+        entry = t.fallback + FALLBACK_BYTES * at
         if vk_load64(entry) != h:
             break
         row = <int32_t>vk_load32(entry + 24)
-        if t.kind == VK_INT:
-            return row
         if t.kind == VK_B16 and vk_same_bytes(entry + 8, p, 16):
             return row
         if t.kind == VK_BYTES:
             row = vk_record_row(t, <uint32_t>row, p, n)
             if row >= 0:
                 return row
-        low += 1
+        at += 1
     return -1

@@ -45,6 +45,14 @@ cdef extern from "numpy/arrayobject.h" nogil:
 cdef const uint8_t *EMPTY = <const uint8_t *>b""
 
 
+cdef inline const char *utf8_of(object text, Py_ssize_t *size) except? NULL:
+    """The UTF-8 form that a str keeps of itself, or NULL if it has none: it holds a lone surrogate."""
+    cdef const char *p = PyUnicode_AsUTF8AndSize(text, size)
+    if p == NULL and PyErr_ExceptionMatches(UnicodeEncodeError):
+        PyErr_Clear()
+    return p
+
+
 def of_offsets(const offset_t[::1] offsets not None, const uint8_t[::1] data not None, uint64_t[::1] address not None,
                uint64_t[::1] length not None):
     """Arrow's layout: text i is data[offsets[i]:offsets[i + 1]]. The position of the first text outside data, or -1."""
@@ -134,11 +142,8 @@ def of_objects(cnp.ndarray keys not None, nulls, uint64_t[::1] address not None,
     for i in range(n):
         item = items[i]
         if PyUnicode_Check(item):
-            p = PyUnicode_AsUTF8AndSize(item, &size)
+            p = utf8_of(item, &size)
             if p == NULL:
-                if not PyErr_ExceptionMatches(UnicodeEncodeError):
-                    raise
-                PyErr_Clear()
                 return i
         elif PyBytes_Check(item):
             p = PyBytes_AS_STRING(item)

@@ -11,7 +11,7 @@ WHEEL_MB = 5
 IN_WHEEL = ("valkyrie/py.typed", "valkyrie/_native/id_table.pyi", "valkyrie/cli/main.py", "licenses/LICENSE", "entry_points.txt")
 IN_SDIST = (
     "setup.py", "LICENSE", "README.md", "_ext/id_table.pyx", "_ext/lookup.pxd", "_ext/include/vk_hash.h", "tests/packages.py",
-    "asv_benchmarks/asv.conf.json", "notebooks/01_route_arrays.ipynb",
+    "asv_benchmarks/asv.conf.json", "notebooks/01_route_arrays.ipynb", "CONTRIBUTING.md", "RELIABILITY.md", ".ci/run",
 )  # fmt: skip
 
 

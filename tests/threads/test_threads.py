@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -113,6 +114,31 @@ def test_ctrl_c_ends_a_long_batch(threads):
     finally:
         child.kill()
     assert said == "interrupted\n"
+
+
+class Interrupted(vk.IdTable):
+    """Raises SIGINT in its second chunk, and counts the chunks that begin."""
+
+    chunks = 0
+
+    def _probe_ints(self, keys, missing, out):
+        self.chunks += 1
+        if self.chunks == 2:
+            signal.raise_signal(signal.SIGINT)
+        time.sleep(0.01)
+        super()._probe_ints(keys, missing, out)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_after_ctrl_c_no_more_than_a_few_chunks_begin(threads):
+    table = Interrupted.build(np.arange(1000) * 10**9)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            table.get_many(np.broadcast_to(np.int64(0), 100_000_000), threads=threads)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert 2 <= table.chunks <= 40  # of 191; a busy machine may be late to notice
 
 
 def test_threads_argument_is_checked():

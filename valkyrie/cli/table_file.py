@@ -50,9 +50,10 @@ def info(table: TableFile, as_json: Json = False) -> None:
 
 
 def verify(table: TableFile, as_json: Json = False) -> None:
-    """Check every byte of a table file; exit code 4 says it is damaged."""
+    """Check every byte and every key of a table file; exit code 4 says it is damaged."""
     started = time.perf_counter()
     index = _index(vk.load(table, verify="full"))
+    index.check()
     seconds, size = time.perf_counter() - started, os.path.getsize(table)
     if as_json:
         emit_json({"file": table, "ok": True, "bytes": size, "entries": len(index), "seconds": seconds})

@@ -6,6 +6,7 @@ import os
 
 from valkyrie import vks
 from valkyrie.errors import SnapshotFormatError
+from valkyrie.tables.id_check import SAMPLE
 from valkyrie.tables.id_table import IdTable
 from valkyrie.tables.route_table import RouteTable
 from valkyrie.typing import LoadMode, Verify
@@ -23,7 +24,8 @@ def load(path: str | os.PathLike[str], mode: LoadMode = "mmap", verify: Verify =
         "mmap" maps the file read-only: processes share the memory, and with ``verify="header"`` nothing is read before it is
         needed. A mapped file must not be truncated in place (replacing it by renaming is safe); for network disks use "copy".
     verify : {"full", "header", "none"}
-        Which checksums are compared. In every mode, whatever lookups dereference is checked to lie inside the file.
+        Which checksums are compared; "full" also looks at a sample of the keys, which must lie where they belong (`IdTable.check`
+        looks at all). In every mode, whatever lookups dereference is checked to lie inside the file.
 
     Returns
     -------
@@ -40,10 +42,16 @@ def load(path: str | os.PathLike[str], mode: LoadMode = "mmap", verify: Verify =
     file = vks.read(path, mode=mode, verify=verify)
     columns = {name: file.get(name) for name in file.sections}
     try:
+        table: IdTable | RouteTable | None = None
         if file.content == "id_table":
-            return IdTable.from_columns(columns)
-        if file.content == "route_table":
-            return RouteTable.from_columns(columns)
+            table = IdTable.from_columns(columns)
+        elif file.content == "route_table":
+            table = RouteTable.from_columns(columns)
+        if table is not None and verify == "full":
+            index = table.index if isinstance(table, RouteTable) else table
+            index.check(sample=SAMPLE)
+        if table is not None:
+            return table
     except SnapshotFormatError as error:
         first = min((entry.offset for entry in file.directory), default=0)
         raise SnapshotFormatError(

@@ -23,6 +23,7 @@ from valkyrie.errors import ArgumentError, KeyTypeError, SnapshotFormatError
 from valkyrie.parallel import run, thread_count
 from valkyrie.records import MAX_ROWS
 from valkyrie.tables.id_build import build_parts
+from valkyrie.tables.id_check import check_structure
 from valkyrie.tables.id_contents import contents
 from valkyrie.tables.id_parts import IdTableParts, as_bytes
 from valkyrie.tables.id_stats import IdTableStats, id_table_stats
@@ -213,6 +214,21 @@ class IdTable(IdTableReader):
         """
         return cls(IdTableParts.from_columns(columns))
 
+    def check(self, *, sample: int | None = None) -> None:
+        """Check that the table makes sense: that every key lies where a lookup looks for it, that a miss is answered as one.
+
+        Parameters
+        ----------
+        sample : int, optional
+            Look at so many lines only, spread evenly; by default at all.
+
+        Raises
+        ------
+        SnapshotFormatError
+            It does not. Tables that `build` made always do; files may hold anything behind right checksums.
+        """
+        check_structure(self._parts, sample)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self).from_columns, (self.to_columns(),)
 
@@ -254,7 +270,7 @@ class IdTable(IdTableReader):
             piece = out[start : start + _CHUNK]
             if len(keys) < start + len(piece):
                 raise ArgumentError("keys: another thread made the list shorter during the call", hint="Give a copy of it")
-            if self.probe_objects(keys, start, missing, piece) >= 0:
+            if self._probe_objects(keys, start, missing, piece) >= 0:
                 return None
         return out
 
@@ -265,17 +281,17 @@ class IdTable(IdTableReader):
         values = column.values
 
         def ints(start: int, stop: int) -> None:
-            self.probe_ints(values[start:stop], missing, out[start:stop])
+            self._probe_ints(values[start:stop], missing, out[start:stop])
 
         def b16(start: int, stop: int) -> None:
-            self.probe_b16(as_bytes(values[start:stop]), missing, out[start:stop])
+            self._probe_b16(as_bytes(values[start:stop]), missing, out[start:stop])
 
         def texts(start: int, stop: int) -> None:
             scratch = np.empty(scratch_bytes(column, min(PIECE, stop - start)), np.uint8)
             for at in range(start, stop, PIECE):
                 end = min(stop, at + PIECE)
                 piece = text_piece(column, at, end, scratch=scratch)
-                self.probe_texts(piece.address, piece.length, missing, out[at:end])
+                self._probe_texts(piece.address, piece.length, missing, out[at:end])
 
         probe = {"int": ints, "b16": b16, "bytes": texts}[self.kind]
         share = -(-len(out) // threads)
