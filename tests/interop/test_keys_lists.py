@@ -4,12 +4,13 @@ import uuid
 from decimal import Decimal
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.interop.key_decoding import decoded
-from valkyrie.arrays import ListBox, NumpyBox, key_column
+from valkyrie.arrays import ListBox, NumpyBox, encodable, key_column
 from valkyrie.errors import ArgumentError, KeyTypeError
 
 SIGNED = st.integers(-(2**63), 2**63 - 1)
@@ -150,3 +151,52 @@ def test_a_single_key_is_refused(key):
 def test_what_is_no_array_is_refused_with_a_mend(keys, hint):
     with pytest.raises(ArgumentError, match=f"keys: an array of keys is needed, got .*{hint}"):
         key_column(keys)
+
+
+WIDE = [5, 2**64, None, -(2**63) - 1, -1, 2**63]
+
+
+@pytest.mark.parametrize(("lookup", "held"), [("signed", [5, -1]), ("unsigned", [5, 2**63])])
+@pytest.mark.parametrize("container", [list, tuple, lambda items: np.array(items, object)])
+def test_a_lookup_makes_integers_null_that_no_table_holds(container, lookup, held):
+    column = key_column(container(WIDE), kind="int", lookup=lookup)
+    assert decoded(column) == [key if key in held else None for key in WIDE]
+    with pytest.raises(KeyTypeError, match="beyond 64 bits"):
+        key_column(container(WIDE), kind="int")
+
+
+def test_a_lookup_keeps_integers_that_one_dtype_holds():
+    for keys in ([-1, 5], [2**63, 5], [0, 2**64 - 1]):
+        for lookup in ("signed", "unsigned"):
+            assert decoded(key_column(keys, kind="int", lookup=lookup)) == keys
+
+
+def test_a_lookup_makes_integers_beyond_128_bits_null():
+    keys = [1, -1, 2**128, None, 2**128 - 1]
+    column = key_column(keys, kind="b16", lookup="signed")
+    assert decoded(column) == [bytes(15) + b"\1", None, None, None, bytes([255] * 16)]
+    with pytest.raises(KeyTypeError, match="outside 0"):
+        key_column(keys, kind="b16")
+
+
+@pytest.mark.parametrize(
+    "container",
+    [
+        list,
+        lambda items: np.array(items, object),
+        lambda items: np.array(["" if item is None else item for item in items]),
+        lambda items: pd.Series(items, dtype=object),
+        lambda items: pd.Categorical.from_codes([0, 1, -1, 0], categories=pd.Index(["fine", "b\udcff"], dtype=object)),
+    ],
+    ids=["list", "object", "ucs4", "series", "categorical"],
+)
+def test_texts_without_a_utf8_form_can_be_made_null(container):
+    column = key_column(container(["fine", "b\udcff", None, "fine"]), kind="bytes")
+    mended = encodable(column)
+    assert mended.nulls.tolist()[:2] == [False, True]
+    assert mended.nulls.tolist()[3] is False
+    assert decoded(mended)[0] == decoded(mended)[3] == b"fine"
+    assert encodable(mended) is None
+    assert encodable(key_column(["fine", None], kind="bytes")) is None
+    assert encodable(key_column(np.array(["fine", "\ue000"]), kind="bytes")) is None
+    assert encodable(key_column(np.array([b"fine"]), kind="bytes")) is None

@@ -185,6 +185,30 @@ def test_mistakes_are_named(table, make, error, says):
     assert says in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("held", "asked"),
+    [
+        ([5, -7], [2**64, 5, -(2**70), 2**63, -7]),
+        ([5, 2**63], [2**64, 5, -1, 2**63]),
+        ([uuid.UUID(int=5)], [5, -1, 2**128]),
+        (["a", "b"], ["a", "\ud800", b"b", None]),
+    ],
+    ids=["signed", "unsigned", "b16", "text"],
+)
+@pytest.mark.parametrize("container", [list, tuple, lambda k: np.array(k, object), lambda k: pd.Series(k, dtype=object)])
+def test_keys_that_no_table_holds_are_misses(held, asked, container):
+    table = vk.RouteTable.build({"id": held, "x": np.arange(10, 10 + len(held))})
+    expected = [(table.route(key) or {"x": -1})["x"] for key in asked]
+    assert -1 in expected
+    assert list(table.route_many(container(asked), "x", missing=-1)) == expected
+    assert table.route_many(container(asked), ["x"], missing={"x": -1}) is not None
+
+
+def test_cells_of_numpy_that_have_no_utf8_form_are_misses():
+    table = vk.RouteTable.build({"id": ["a", ""], "x": [1, 2]})
+    assert table.route_many(np.array(["a", "\udfff", ""]), "x").tolist() == [1, -1, 2]
+
+
 def with_part(table, name, array):
     return vk.RouteTable.from_columns(table.to_columns() | {name: array})
 

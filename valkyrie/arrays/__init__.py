@@ -11,6 +11,7 @@ from valkyrie.arrays.pandas_container import PandasBox
 from valkyrie.arrays.payload import payload_column
 from valkyrie.arrays.polars_container import PolarsBox
 from valkyrie.arrays.strings import StringDictionary, Strings
+from valkyrie.arrays.surrogates import encodable
 
 __all__ = [
     "Answers",
@@ -26,6 +27,7 @@ __all__ = [
     "StringDictionary",
     "Strings",
     "default_missing",
+    "encodable",
     "fill_of",
     "fill_scalar",
     "key_column",

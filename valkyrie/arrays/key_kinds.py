@@ -16,7 +16,7 @@ All forms but "int" are C-contiguous. Values at null positions are arbitrary.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 
@@ -25,7 +25,10 @@ from valkyrie.errors import ArgumentError, KeyTypeError
 from valkyrie.records import B16
 from valkyrie.typing import AnyArray, BoolArray, Int32Array, Kind
 
-__all__ = ["DtypeName", "KeyColumn", "check_kind", "refused", "require_kind", "untyped_column"]
+__all__ = ["DtypeName", "KeyColumn", "Lookup", "check_kind", "refused", "require_kind", "untyped_column"]
+
+Lookup: TypeAlias = Literal["signed", "unsigned"]
+"""For which integers a column is read that is looked up, and not built from."""
 
 _DESCRIPTIONS = {"int": "integers", "b16": "128-bit ids", "bytes": "text or bytes"}
 
@@ -59,7 +62,7 @@ class KeyColumn:
     offsets : ndarray of int32 or int64, shape (n + 1,), optional
         Only with form "offsets".
     nulls : ndarray of bool, shape (n,), optional
-        True where the key is null; None if there is no null.
+        True where the key is null or, of a column that was read for a lookup, in no table; None if nowhere.
     codes : ndarray of int32, shape (n,), optional
         Dictionary-encoded input: row ``i`` has key ``values[codes[i]]``; -1 (and ``nulls``) where null. Checked to be
         in range. ``values`` and ``offsets`` then describe the dictionary, which has no nulls of its own to mind.

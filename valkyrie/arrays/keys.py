@@ -11,7 +11,7 @@ import numpy as np
 from valkyrie.arrays.arrow_container import ArrowBox
 from valkyrie.arrays.arrow_keys import from_arrow
 from valkyrie.arrays.containers import ListBox, NumpyBox
-from valkyrie.arrays.key_kinds import KeyColumn, check_kind
+from valkyrie.arrays.key_kinds import KeyColumn, Lookup, check_kind
 from valkyrie.arrays.libraries import loaded, pyarrow
 from valkyrie.arrays.list_keys import from_objects
 from valkyrie.arrays.numpy_keys import from_ndarray, from_strings
@@ -26,7 +26,9 @@ __all__ = ["KeyColumn", "key_column"]
 _SCALARS = (str, bytes, bytearray, int, float, complex, uuid.UUID, np.generic)
 
 
-def key_column(keys: Any, *, kind: str | None = None, argument: str = "keys") -> KeyColumn:
+def key_column(
+    keys: Any, *, kind: str | None = None, argument: str = "keys", lookup: Lookup | None = None
+) -> KeyColumn:
     """Read a column of keys from the container it comes in.
 
     Parameters
@@ -40,6 +42,9 @@ def key_column(keys: Any, *, kind: str | None = None, argument: str = "keys") ->
         ``S16``, Python ints below 2**128 and uint8 arrays of shape (n, 16).
     argument : str
         Name of the caller's argument, for messages.
+    lookup : {"signed", "unsigned"}, optional
+        The keys are looked up in a table of such integers (of either, if its keys are no integers). An integer that no such
+        table holds then counts as null; for a build it is an error. Texts are not looked at: see ``encodable``.
 
     Returns
     -------
@@ -49,7 +54,8 @@ def key_column(keys: Any, *, kind: str | None = None, argument: str = "keys") ->
     Raises
     ------
     KeyTypeError
-        The keys are of a type that cannot be a key, of mixed types, or not of the kind wanted.
+        The keys are of a type that cannot be a key, of mixed types, not of the kind wanted or, unless looked up, outside
+        its range.
     ArgumentError
         Not a container of one dimension: a single key, an iterator, a set, a whole table.
     MissingExtraError
@@ -57,9 +63,9 @@ def key_column(keys: Any, *, kind: str | None = None, argument: str = "keys") ->
     """
     check_kind(kind)
     if isinstance(keys, np.ndarray):
-        return from_ndarray(keys, kind, argument, NumpyBox())
+        return from_ndarray(keys, kind, argument, NumpyBox(), lookup)
     if isinstance(keys, (list, tuple)):
-        return from_objects(keys, kind, argument, ListBox())
+        return from_objects(keys, kind, argument, ListBox(), lookup=lookup)
     if keys is None or isinstance(keys, _SCALARS):
         raise ArgumentError(
             f"{argument}: an array of keys is needed, got a single {type(keys).__name__}",
@@ -67,10 +73,10 @@ def key_column(keys: Any, *, kind: str | None = None, argument: str = "keys") ->
             argument=argument,
         )
     if isinstance(keys, range):
-        return from_ndarray(np.arange(keys.start, keys.stop, keys.step), kind, argument, NumpyBox())
+        return from_ndarray(np.arange(keys.start, keys.stop, keys.step), kind, argument, NumpyBox(), lookup)
     if isinstance(keys, Strings):
         return from_strings(keys, kind, argument, NumpyBox())
-    column = _from_library(keys, kind, argument)
+    column = _from_library(keys, kind, argument, lookup)
     if column is not None:
         return column
     if hasattr(keys, "__arrow_c_array__"):
@@ -79,7 +85,7 @@ def key_column(keys: Any, *, kind: str | None = None, argument: str = "keys") ->
         arrow = pyarrow(f"{argument} of {_named(keys)}")
         return from_arrow(arrow.chunked_array(keys), kind, argument, ArrowBox(chunked=True))
     if hasattr(keys, "__array__") or _has_buffer(keys):
-        return from_ndarray(np.asarray(keys), kind, argument, NumpyBox())
+        return from_ndarray(np.asarray(keys), kind, argument, NumpyBox(), lookup)
     mend = f"Use list({argument})" if hasattr(keys, "__iter__") else "Give a numpy array, list, or column of a table"
     if isinstance(keys, Mapping):
         mend = f"Use list({argument}) for its keys, list({argument}.values()) for its values"
@@ -88,16 +94,16 @@ def key_column(keys: Any, *, kind: str | None = None, argument: str = "keys") ->
     raise ArgumentError(f"{argument}: an array of keys is needed, got {_named(keys)}", hint=mend, argument=argument)
 
 
-def _from_library(keys: Any, kind: str | None, argument: str) -> KeyColumn | None:
+def _from_library(keys: Any, kind: str | None, argument: str, lookup: Lookup | None) -> KeyColumn | None:
     pandas, polars, arrow = loaded("pandas"), loaded("polars"), loaded("pyarrow")
     whole = None
     if pandas is not None:
         if isinstance(keys, (pandas.Series, pandas.Index, pandas.api.extensions.ExtensionArray)):
-            return from_pandas(keys, kind, argument, pandas_box(keys))
+            return from_pandas(keys, kind, argument, pandas_box(keys), lookup)
         whole = isinstance(keys, pandas.DataFrame)
     if polars is not None:
         if isinstance(keys, polars.Series):
-            return from_polars(keys, kind, argument, PolarsBox(keys.name))
+            return from_polars(keys, kind, argument, PolarsBox(keys.name), lookup)
         whole = whole or isinstance(keys, (polars.DataFrame, polars.LazyFrame, polars.Expr))
     if arrow is not None:
         if isinstance(keys, (arrow.Array, arrow.ChunkedArray)):

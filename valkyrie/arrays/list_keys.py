@@ -10,18 +10,25 @@ from typing import Any
 import numpy as np
 
 from valkyrie.arrays.containers import Container
-from valkyrie.arrays.key_kinds import KeyColumn, refused, require_kind, untyped_column
+from valkyrie.arrays.key_kinds import KeyColumn, Lookup, refused, require_kind, untyped_column
 from valkyrie.errors import KeyTypeError
 from valkyrie.records import B16
-from valkyrie.typing import AnyArray, ObjectArray
+from valkyrie.typing import AnyArray, BoolArray, ObjectArray
 
 __all__ = ["from_objects"]
 
+_RANGES: dict[Lookup, range] = {"signed": range(-(2**63), 2**63), "unsigned": range(2**64)}
+_B16_RANGE = range(2**128)
 _EXPECTED = {"int": "int", "text": "str or bytes", "uuid": "uuid.UUID", "": "int, str, bytes or uuid.UUID"}
 
 
 def from_objects(
-    items: Sequence[Any], kind: str | None, argument: str, box: Container, array: ObjectArray | None = None
+    items: Sequence[Any],
+    kind: str | None,
+    argument: str,
+    box: Container,
+    array: ObjectArray | None = None,
+    lookup: Lookup | None = None,
 ) -> KeyColumn:
     """Read keys from Python objects; None is null.
 
@@ -31,7 +38,7 @@ def from_objects(
         Keys: all int (Python's or numpy's), all str or bytes, or all uuid.UUID.
     kind : str, optional
         The kind that is wanted. With "b16", bytes of length 16 and ints below 2**128 are taken too.
-    argument, box
+    argument, box, lookup
         As ``key_column``.
     array : ndarray of object, shape (n,), optional
         The same items, if they came as an array.
@@ -40,7 +47,7 @@ def from_objects(
     ------
     KeyTypeError
         Items are of different types or of a type that cannot be a key (the first such position is named), or integers
-        are beyond 64 bits.
+        are beyond 64 bits and this is not for a lookup.
     """
     types = set(map(type, items))
     has_nulls = type(None) in types
@@ -65,9 +72,23 @@ def from_objects(
     if types != {int}:
         items = [v if v is None else operator.index(v) for v in items]
     if kind == "b16":
-        return KeyColumn("b16", "b16", _b16(_b16_of_ints(items, argument)), n, box, nulls=nulls)
+        try:
+            ids = _b16_of_ints(items, argument)
+        except KeyTypeError:
+            if lookup is None:
+                raise
+            items, nulls = _null_outside(items, _B16_RANGE)
+            ids = _b16_of_ints(items, argument)
+        return KeyColumn("b16", "b16", _b16(ids), n, box, nulls=nulls)
     require_kind(kind, "int", argument, "int")
-    return KeyColumn("int", "int", _integers(items, has_nulls, argument), n, box, nulls=nulls)
+    try:
+        values = _integers(items, has_nulls, argument)
+    except KeyTypeError:
+        if lookup is None:
+            raise
+        items, nulls = _null_outside(items, _RANGES[lookup])
+        values = _integers(items, True, argument)
+    return KeyColumn("int", "int", values, n, box, nulls=nulls)
 
 
 def _group(item_type: type) -> str:
@@ -105,6 +126,11 @@ def _mixed(items: Sequence[Any], argument: str) -> KeyTypeError:
             got=type(item).__name__,
         )
     raise AssertionError("called with items of one type")
+
+
+def _null_outside(items: Sequence[Any], held: range) -> tuple[list[Any], BoolArray]:
+    kept = [v if v is not None and v in held else None for v in items]
+    return kept, np.fromiter((v is None for v in kept), np.bool_, len(kept))
 
 
 def _integers(items: Sequence[Any], has_nulls: bool, argument: str) -> AnyArray:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from valkyrie.arrays.containers import Container
-from valkyrie.arrays.key_kinds import DtypeName, KeyColumn, refused, require_kind, untyped_column
+from valkyrie.arrays.key_kinds import DtypeName, KeyColumn, Lookup, refused, require_kind, untyped_column
 from valkyrie.arrays.list_keys import from_objects
 from valkyrie.arrays.strings import Strings
 from valkyrie.errors import ArgumentError
@@ -17,7 +17,9 @@ from valkyrie.typing import AnyArray, BoolArray
 __all__ = ["from_ndarray", "from_strings", "string_nulls"]
 
 
-def from_ndarray(array: AnyArray, kind: str | None, argument: str, box: Container) -> KeyColumn:
+def from_ndarray(
+    array: AnyArray, kind: str | None, argument: str, box: Container, lookup: Lookup | None = None
+) -> KeyColumn:
     """Read keys from an array.
 
     Parameters
@@ -25,7 +27,7 @@ def from_ndarray(array: AnyArray, kind: str | None, argument: str, box: Containe
     array : ndarray, shape (n,)
         Integers, V16, S, U, StringDType or objects; also uint8 of shape (n, 16) with ``kind="b16"``. A masked array's
         mask marks nulls. An empty float64 array, which ``np.array([])`` makes, counts as empty and untyped.
-    kind, argument, box
+    kind, argument, box, lookup
         As ``key_column``.
 
     Raises
@@ -79,7 +81,7 @@ def from_ndarray(array: AnyArray, kind: str | None, argument: str, box: Containe
             if nulls is not None:
                 array = array.copy()
                 array[nulls] = None
-            return from_objects(array.tolist(), kind, argument, box, array)
+            return from_objects(array.tolist(), kind, argument, box, array, lookup)
         case "f" if n == 0 and dtype == np.float64:
             return untyped_column(0, kind, box)
     raise refused(argument, got, _reason(dtype), dtype=str(dtype))

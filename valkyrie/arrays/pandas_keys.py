@@ -10,7 +10,7 @@ import numpy as np
 from valkyrie.arrays.arrow_buffers import dictionary_codes
 from valkyrie.arrays.arrow_keys import from_arrow
 from valkyrie.arrays.containers import Container
-from valkyrie.arrays.key_kinds import DtypeName, KeyColumn, refused, require_kind, untyped_column
+from valkyrie.arrays.key_kinds import DtypeName, KeyColumn, Lookup, refused, require_kind, untyped_column
 from valkyrie.arrays.libraries import loaded, pyarrow
 from valkyrie.arrays.list_keys import from_objects
 from valkyrie.arrays.numpy_keys import from_ndarray
@@ -56,7 +56,9 @@ def pandas_dtype(column: Any) -> Any:
     return column.dtype.numpy_dtype if wrapped else column.dtype
 
 
-def from_pandas(column: Any, kind: str | None, argument: str, box: Container) -> KeyColumn:
+def from_pandas(
+    column: Any, kind: str | None, argument: str, box: Container, lookup: Lookup | None = None
+) -> KeyColumn:
     """Read keys from a pandas column; integers without nulls and Arrow-backed text are not copied.
 
     Parameters
@@ -64,7 +66,7 @@ def from_pandas(column: Any, kind: str | None, argument: str, box: Container) ->
     column : pandas.Series, pandas.Index or pandas.api.extensions.ExtensionArray, length n
         Integers (numpy, nullable, Arrow), text, bytes, objects, or a Categorical of these. None, NaN, NA and NaT are
         null.
-    kind, argument, box
+    kind, argument, box, lookup
         As ``key_column``.
 
     Raises
@@ -79,7 +81,7 @@ def from_pandas(column: Any, kind: str | None, argument: str, box: Container) ->
     if isinstance(column, pd.MultiIndex):
         raise refused(argument, "a pandas MultiIndex", "nested")
     if isinstance(dtype, pd.CategoricalDtype):
-        return _from_categorical(column, kind, argument, box)
+        return _from_categorical(column, kind, argument, box, lookup)
     if isinstance(dtype, pd.ArrowDtype):
         return from_arrow(pyarrow(str(got)).array(getattr(column, "array", column)), kind, argument, box)
     if isinstance(dtype, pd.StringDtype):
@@ -93,8 +95,8 @@ def from_pandas(column: Any, kind: str | None, argument: str, box: Container) ->
     if isinstance(dtype, np.dtype):
         if dtype.kind == "O":
             objects = pandas_objects(column)
-            return from_objects(objects.tolist(), kind, argument, box, objects)
-        return from_ndarray(column.to_numpy(), kind, argument, box)
+            return from_objects(objects.tolist(), kind, argument, box, objects, lookup)
+        return from_ndarray(column.to_numpy(), kind, argument, box, lookup)
     if pd.api.types.is_integer_dtype(dtype):
         require_kind(kind, "int", argument, got)
         values = column.to_numpy(dtype=dtype.numpy_dtype, na_value=0)
@@ -102,11 +104,13 @@ def from_pandas(column: Any, kind: str | None, argument: str, box: Container) ->
     raise refused(argument, got, _reason(dtype), dtype=str(dtype))
 
 
-def _from_categorical(column: Any, kind: str | None, argument: str, box: Container) -> KeyColumn:
+def _from_categorical(
+    column: Any, kind: str | None, argument: str, box: Container, lookup: Lookup | None
+) -> KeyColumn:
     import pandas as pd
 
     categorical = column.array if isinstance(column, pd.Series) else column
-    entries = from_pandas(categorical.categories, kind, argument, box)
+    entries = from_pandas(categorical.categories, kind, argument, box, lookup)
     n = len(categorical)
     if entries.untyped:
         return untyped_column(n, kind, box)

@@ -9,7 +9,7 @@ import numpy as np
 
 from valkyrie.arrays.arrow_keys import from_arrow
 from valkyrie.arrays.containers import Container
-from valkyrie.arrays.key_kinds import DtypeName, KeyColumn, refused, require_kind, untyped_column
+from valkyrie.arrays.key_kinds import DtypeName, KeyColumn, Lookup, refused, require_kind, untyped_column
 from valkyrie.arrays.libraries import installed
 from valkyrie.arrays.list_keys import from_objects
 from valkyrie.typing import BoolArray, Kind, ObjectArray
@@ -32,14 +32,16 @@ def polars_objects(series: Any) -> ObjectArray:
     return objects
 
 
-def from_polars(series: Any, kind: str | None, argument: str, box: Container) -> KeyColumn:
+def from_polars(
+    series: Any, kind: str | None, argument: str, box: Container, lookup: Lookup | None = None
+) -> KeyColumn:
     """Read keys from a Series; integers in one chunk and without nulls are not copied.
 
     Parameters
     ----------
     series : polars.Series, length n
         Integers of up to 64 bits, String, Binary, Categorical, Enum, Null, or Object.
-    kind, argument, box
+    kind, argument, box, lookup
         As ``key_column``.
 
     Raises
@@ -60,7 +62,7 @@ def from_polars(series: Any, kind: str | None, argument: str, box: Container) ->
         return from_arrow(series.to_arrow(), kind, argument, box)
     if dtype == pl.Object:
         column = polars_objects(series)
-        return from_objects(column.tolist(), kind, argument, box, column)
+        return from_objects(column.tolist(), kind, argument, box, column, lookup)
     if dtype.is_integer() and str(dtype) not in ("Int128", "UInt128"):
         require_kind(kind, "int", argument, got)
         nulls = polars_nulls(series)

@@ -8,12 +8,12 @@ from typing import Any, Self
 import numpy as np
 
 from valkyrie import vks
-from valkyrie.arrays import fill_of, key_column, read_frame, require_column
-from valkyrie.errors import ArgumentError, SnapshotFormatError
+from valkyrie.arrays import KeyColumn, encodable, fill_of, key_column, read_frame, require_column
+from valkyrie.errors import ArgumentError, KeyTypeError, SnapshotFormatError
 from valkyrie.parallel import thread_count
 from valkyrie.tables.id_table import IdTable
 from valkyrie.tables.payload import PayloadColumn, payload_columns
-from valkyrie.typing import AnyArray, Kind, OnDuplicate
+from valkyrie.typing import AnyArray, Int32Array, Kind, OnDuplicate
 
 __all__ = ["RouteTable"]
 
@@ -104,8 +104,8 @@ class RouteTable:
             One column by name gives one container like that of `keys`; several, or None for all, give a table of the same
             library, and a structured array for numpy and lists.
         missing : scalar or dict of them by column, optional
-            What stands where a key is null or not in the table. By default null; in numpy arrays, which have none: NaN, NaT, -1,
-            the maximum of unsigned integers, False, or empty text.
+            What stands where a key is null or not in the table (an integer beyond its range, for one). By default null; in
+            numpy arrays, which have none: NaN, NaT, -1, the maximum of unsigned integers, False, or empty text.
         threads : int or None
 
         Returns
@@ -127,13 +127,22 @@ class RouteTable:
             raise ArgumentError(f"columns: a name stands twice in {names}", hint="Ask for each column once")
         fills = fill_of(names, missing if isinstance(missing, Mapping) else dict.fromkeys(names, missing))
         workers = thread_count(threads)
-        column = key_column(keys, kind=self.index.kind)
-        rows = self.index.get_column(column, threads=workers)
+        column = key_column(keys, kind=self.index.kind, lookup="signed" if self.index.is_signed else "unsigned")
+        rows = self._rows(column, workers)
         taken = {name: self._payload[name].take(rows, workers) for name in names}
         if single:
             values, absent = taken[names[0]]
             return column.box.column(values, absent, fill=fills.get(names[0]))
         return column.box.table(taken, fills)
+
+    def _rows(self, column: KeyColumn, threads: int) -> Int32Array:
+        try:
+            return self.index.get_column(column, threads=threads)
+        except KeyTypeError:
+            mended = encodable(column)
+            if mended is None:
+                raise
+            return self.index.get_column(mended, threads=threads)
 
     def route(self, key: Any, default: Any = None) -> Any:
         """The record of one key, or `default`.
