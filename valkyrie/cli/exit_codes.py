@@ -27,8 +27,10 @@ class ExitCode(IntEnum):
     MISSING_EXTRA = 5
     SYSTEM = 6
     WRONG_ANSWER = 7
+    FAULT = 70
     INTERRUPTED = 130
     BROKEN_PIPE = 141
+    TERMINATED = 143
 
 
 MEANINGS = {
@@ -40,8 +42,10 @@ MEANINGS = {
     ExitCode.MISSING_EXTRA: "an optional dependency is missing; the install line is printed",
     ExitCode.SYSTEM: "the system refused: no such file, no permission, disk full",
     ExitCode.WRONG_ANSWER: "bench, demo: an answer differs from the reference",
+    ExitCode.FAULT: "a fault of valkyrie itself; the traceback says where",
     ExitCode.INTERRUPTED: "interrupted",
     ExitCode.BROKEN_PIPE: "the reader of the output went away",
+    ExitCode.TERMINATED: "told to end (SIGTERM); no part of an output is left",
 }
 
 

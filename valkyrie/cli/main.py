@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 
 from valkyrie.cli.exit_codes import ExitCode
 
@@ -20,6 +21,11 @@ def main() -> int:
         print(f"valkyrie: the command line needs {error.name}", INSTALL, sep="\n", file=sys.stderr)
         return ExitCode.MISSING_EXTRA
     del rich, typer
-    from valkyrie.cli.application import run
+    try:
+        from valkyrie.cli.application import run
 
-    return run()
+        return run()
+    except Exception:
+        # Python would end with 1, which says that a key is not in the table.
+        traceback.print_exc()
+        return ExitCode.FAULT

@@ -71,8 +71,8 @@ def bytes_text(count: float) -> str:
 def command(function: Callable[P, None]) -> Callable[P, None]:
     """Wrap a command: errors become one or two lines and an exit code, never a traceback.
 
-    With ``--json`` an error is also a document on standard output. A fault of the program itself is not hidden: it is
-    shown as Python shows it.
+    With ``--json`` an error is also a document on standard output. A fault of the program itself is not hidden: `main`
+    shows it as Python does.
     """
 
     @functools.wraps(function)

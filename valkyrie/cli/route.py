@@ -14,6 +14,7 @@ import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 import valkyrie as vk
+from valkyrie.cli.exit_codes import ExitCode
 from valkyrie.cli.options import Columns, Format, Header, Json, Nulls, TableFile, Threads, names, read_options
 from valkyrie.cli.reporting import emit_json, errors_console, facts
 from valkyrie.errors import ArgumentError
@@ -132,7 +133,7 @@ def _terminable() -> Iterator[None]:
     """SIGTERM as an exception, so that the temporary output is removed on the way out."""
 
     def stop(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
+        raise SystemExit(ExitCode.TERMINATED)
 
     try:
         before = signal.signal(signal.SIGTERM, stop)

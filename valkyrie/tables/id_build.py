@@ -103,7 +103,7 @@ def build_parts(
 def next_seed(seed: int, fingerprints: UInt64Array) -> int:
     """Return the seed after this one: a function of the seed and of all keys, so that a build can be repeated byte for byte, and
     yet nobody can choose integers that fail under a seed which depends on their choice."""
-    state = hashlib.blake2b(memoryview(fingerprints), digest_size=8, key=seed.to_bytes(8, "little"))
+    state = hashlib.blake2b(fingerprints.data, digest_size=8, key=seed.to_bytes(8, "little"))
     return int.from_bytes(state.digest(), "little")
 
 
