@@ -1,7 +1,9 @@
 """Whatever goes wrong while a file is routed: the output is the old file or none, and nothing lies beside it."""
 
+import errno
 import os
 import signal
+import stat
 import subprocess
 import sys
 import textwrap
@@ -12,7 +14,6 @@ import pytest
 
 import valkyrie as vk
 from valkyrie.errors import MissingExtraError, SourceError
-from valkyrie.interop import atomic_output as module
 from valkyrie.interop import route_file
 from valkyrie.interop.atomic_output import atomic_output
 
@@ -65,8 +66,8 @@ def test_the_system_refuses_at_the_end(call, source, table, tmp_path, monkeypatc
     def refuse(*args, **kwargs):
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(module.os, call, refuse)
-    with pytest.raises(SourceError, match=r"cannot write .*out\.parquet: input/output error"):
+    monkeypatch.setattr(os, call, refuse)
+    with pytest.raises(SourceError, match=r"cannot write .*out\.parquet': Input/output error.*before is unchanged"):
         route_file(source, table, str(out))
     assert out.read_text() == "old"
     assert names(tmp_path) == ["in.csv", "out.parquet"]
@@ -90,9 +91,12 @@ def test_values_that_leave_the_type_of_the_first_rows(table, tmp_path):
 
 
 def test_outputs_that_cannot_be(source, table, tmp_path):
-    with pytest.raises(SourceError, match=r"no such file or directory") as caught:
+    with pytest.raises(SourceError, match=r"No such file or directory") as caught:
         route_file(source, table, str(tmp_path / "nowhere" / "out.csv"))
     assert caught.value.errno == 2
+    assert isinstance(caught.value, FileNotFoundError)
+    with pytest.raises(FileNotFoundError, match=r"cannot read .*nowhere"):
+        route_file(str(tmp_path / "nowhere.csv"), table, str(tmp_path / "out.csv"))
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(SourceError, match="directory"):
         route_file(source, table, str(tmp_path / "folder.csv"))
@@ -102,7 +106,7 @@ def test_outputs_that_cannot_be(source, table, tmp_path):
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs the device that is always full")
 @pytest.mark.parametrize("form", ["csv", "parquet", "arrow", "ndjson"])
 def test_device_full(form, source, table):
-    with pytest.raises(SourceError, match=r"cannot write /dev/full: no space left on device") as caught:
+    with pytest.raises(SourceError, match=r"cannot write '/dev/full': No space left on device") as caught:
         route_file(source, table, "/dev/full", out_format=form)
     assert caught.value.errno == 28
 
@@ -136,7 +140,7 @@ def test_disk_full(source, tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_killed_in_the_middle(number, source, tmp_path):
-    """After SIGKILL a temporary file may stay behind; the name of the output still holds the old file."""
+    """After SIGKILL a temporary file stays behind until the next write; the name of the output still holds the old file."""
     script = textwrap.dedent("""
         import os, sys
         import numpy as np, valkyrie as vk
@@ -152,7 +156,39 @@ def test_killed_in_the_middle(number, source, tmp_path):
     assert out.read_text() == "old"
     left = [name for name in names(tmp_path) if name not in ("in.csv", "out.parquet")]
     assert len(left) == (1 if number == signal.SIGKILL else 0)
-    assert all(name.startswith(".out.parquet.") and name.endswith(".part") for name in left)
+    assert all(name.startswith(".vks-") and name.endswith(".tmp") for name in left)
+    route_file(source, vk.IdTable.build(np.arange(3_000)), str(out))
+    assert names(tmp_path) == ["in.csv", "out.parquet"]
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EINVAL])
+def test_a_rename_that_could_not_be_made_durable(number, source, table, tmp_path, monkeypatch):
+    out = tmp_path / "out.csv"
+    sync = os.fsync
+
+    def refuse_directories(fd):
+        if stat.S_ISDIR(os.fstat(fd).st_mode):
+            raise OSError(number, os.strerror(number))
+        sync(fd)
+
+    monkeypatch.setattr(os, "fsync", refuse_directories)
+    if number == errno.EINVAL:
+        # What file systems say that cannot do it at all.
+        assert route_file(source, table, str(out)).rows == 5_000
+    else:
+        with pytest.raises(SourceError, match="The new file is in place"):
+            route_file(source, table, str(out))
+    assert names(tmp_path) == ["in.csv", "out.csv"]
+    assert len(out.read_text().splitlines()) == 5_001
+
+
+def test_a_broken_pipe_within_is_not_an_error_of_the_file(source, table, tmp_path):
+    def progress(rows, share):
+        raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        route_file(source, table, str(tmp_path / "out.csv"), progress=progress)
+    assert names(tmp_path) == ["in.csv"]
 
 
 def test_permissions(source, table, tmp_path):
@@ -164,7 +200,7 @@ def test_permissions(source, table, tmp_path):
         return
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o500)
-    with pytest.raises(SourceError, match="permission denied"):
+    with pytest.raises(PermissionError, match="Permission denied"):
         route_file(source, table, str(closed / "out.csv"))
 
 

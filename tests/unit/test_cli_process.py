@@ -103,7 +103,7 @@ def test_interrupted_while_routing(number, code, folder, tmp_path):
     while not list(tmp_path.iterdir()):
         writer.write_batch(batch)
         process.stdin.flush()
-    assert [path.suffix for path in tmp_path.iterdir()] == [".part"]
+    assert [path.suffix for path in tmp_path.iterdir()] == [".tmp"]
     process.send_signal(number)
     stderr = process.stderr.read()
     assert process.wait(timeout=60) == code
@@ -154,6 +154,17 @@ def test_without_another_extra_its_install_line(missing, extra, command, folder)
     assert f'pip install "valkyrie-routing[{extra}]"' in done.stderr
     assert done.returncode == 5
     assert not (folder / command[-1]).exists()
+
+
+def test_a_fault_of_the_program_is_no_missing_key(folder):
+    """Python itself ends with 1 after a traceback, which is what `get` says of a missing key."""
+    script = "import sys, valkyrie as vk; vk.load = lambda *_: 1 / 0; from valkyrie.cli import main; sys.exit(main())"
+    done = subprocess.run(
+        [sys.executable, "-c", script, "get", "t.vks", "1"], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 70
+    assert done.stderr.splitlines()[0].startswith("Traceback")
+    assert done.stderr.splitlines()[-1] == "ZeroDivisionError: division by zero"
 
 
 def test_help_needs_no_pandas_and_no_pyarrow():

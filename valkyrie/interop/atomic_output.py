@@ -1,17 +1,16 @@
-"""A file that appears under its name only when it is whole."""
+"""A file that appears under its name only when it is whole; and the outputs that cannot: standard output, pipes, devices."""
 
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
-from valkyrie.interop.file_errors import system_error
 from valkyrie.interop.file_formats import STANDARD_STREAM
+from valkyrie.vks import replacement, source_error
 
 __all__ = ["atomic_output"]
 
@@ -20,71 +19,48 @@ __all__ = ["atomic_output"]
 def atomic_output(path: str) -> Iterator[BinaryIO]:
     """Open `path` for writing bytes so that nobody ever sees a part of it.
 
-    The bytes go to a temporary file in the same directory; at the end of the block it is flushed to disk and renamed
-    over `path` (over the file a symbolic link points to, with the mode of the file it replaces). If the block raises,
-    whatever it raises, the temporary file is removed and an older file stays as it was. ``-``, pipes and devices have
-    no such moment: they are written directly.
+    A file is written as a `vks.replacement`: at the end of the block it is flushed to disk and renamed over `path`; if
+    the block raises, whatever it raises, an older file stays as it was. ``-``, pipes and devices have no such moment:
+    they are written directly.
 
     Raises
     ------
     SourceError
-        The directory is missing or closed to us, the disk is full.
+        The directory is missing or closed to us, the disk is full; also a FileNotFoundError or PermissionError where it
+        is one.
     """
     if path == STANDARD_STREAM:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
-        return
-    target = os.path.realpath(path)
-    mode = _mode(target)
-    if mode is not None and stat.S_ISDIR(mode):
-        raise system_error(IsADirectoryError(21, "Is a directory"), path, "write")
-    regular = mode is None or stat.S_ISREG(mode)
-    directory, name = os.path.split(target)
-    temporary = os.path.join(directory, f".{name[:100]}.{secrets.token_hex(6)}.part") if regular else target
-    file = _opened(temporary, path, os.O_CREAT | os.O_EXCL if regular else 0)
+    elif _is_special(path):
+        with _left_to_us(_opened(path)) as file:
+            yield file
+    else:
+        with replacement(path) as new, _left_to_us(os.fdopen(new.fd, "wb", closefd=False)) as file:
+            yield file
+
+
+@contextmanager
+def _left_to_us(file: BinaryIO) -> Iterator[BinaryIO]:
     try:
         yield file
         file.flush()
-        if regular:
-            if mode is not None:
-                os.fchmod(file.fileno(), stat.S_IMODE(mode))
-            os.fsync(file.fileno())
-        file.close()
-        if regular:
-            os.replace(temporary, target)
-    except BaseException:
+    finally:
         # Closing flushes again, and fails again where flushing failed.
         with suppress(OSError):
             file.close()
-        if regular:
-            with suppress(OSError):
-                os.unlink(temporary)
-        raise
-    if regular:
-        _sync_directory(directory)
 
 
-def _opened(target: str, path: str, flags: int) -> BinaryIO:
+def _is_special(path: str) -> bool:
     try:
-        return os.fdopen(os.open(target, os.O_WRONLY | os.O_CLOEXEC | flags, 0o666), "wb")
-    except OSError as error:
-        raise system_error(error, path, "write") from error
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
-def _mode(path: str) -> int | None:
+def _opened(path: str) -> BinaryIO:
     try:
-        return os.stat(path).st_mode
-    except FileNotFoundError:
-        return None
+        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CLOEXEC), "wb")
     except OSError as error:
-        raise system_error(error, path, "write") from error
-
-
-def _sync_directory(directory: str) -> None:
-    # Some network file systems refuse to sync a directory; the rename itself has happened.
-    with suppress(OSError):
-        descriptor = os.open(directory, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        raise source_error(error, path, "write") from error

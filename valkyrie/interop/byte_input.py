@@ -9,8 +9,9 @@ from contextlib import ExitStack
 from typing import IO, TYPE_CHECKING, Any
 
 from valkyrie.errors import SourceError
-from valkyrie.interop.file_errors import require_pyarrow, system_error
+from valkyrie.interop.file_errors import require_pyarrow
 from valkyrie.interop.file_formats import STANDARD_STREAM, FileFormat
+from valkyrie.vks import source_error
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -90,7 +91,7 @@ def open_file(stack: ExitStack, path: str) -> IO[bytes]:
     try:
         file = stack.enter_context(open(path, "rb"))  # noqa: SIM115
     except OSError as error:
-        raise system_error(error, path, "read") from error
+        raise source_error(error, path, "read") from error
     status = os.fstat(file.fileno())
     if stat.S_ISREG(status.st_mode) and status.st_size == 0:
         raise empty_source(path)

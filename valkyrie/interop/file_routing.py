@@ -18,14 +18,14 @@ from valkyrie.tables import IdTable, RouteTable
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["KeyColumn", "RoutedColumns"]
+__all__ = ["FileKeys", "RoutedColumns"]
 
 ROW = "row"
 """The column an ``IdTable``, which has no payload, appends."""
 
 
 @dataclass(slots=True)
-class KeyColumn:
+class FileKeys:
     """The keys of a source: how they are read for one table, and how they are written back.
 
     Text that was read from CSV is written to CSV as it was; to a typed format integers are written as integers.
@@ -37,7 +37,7 @@ class KeyColumn:
     parsed: bool = field(default=False)
 
     @classmethod
-    def of(cls, index: IdTable, path: str, name: str, errors: Literal["raise", "coerce"], *, keep_text: bool) -> KeyColumn:
+    def of(cls, index: IdTable, path: str, name: str, errors: Literal["raise", "coerce"], *, keep_text: bool) -> FileKeys:
         """Keys of the column `name` of `path` for the table `index`."""
         if errors not in ("raise", "coerce"):
             raise ArgumentError(f"errors must be 'raise' or 'coerce', got {errors!r}")

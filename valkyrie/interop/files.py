@@ -19,7 +19,7 @@ from valkyrie.interop.atomic_output import atomic_output
 from valkyrie.interop.csv_source import CsvSource
 from valkyrie.interop.file_errors import file_errors, require_pyarrow
 from valkyrie.interop.file_formats import file_format
-from valkyrie.interop.file_routing import KeyColumn, RoutedColumns
+from valkyrie.interop.file_routing import FileKeys, RoutedColumns
 from valkyrie.interop.key_text import KeyText, infer_kind, is_text
 from valkyrie.interop.ndjson import NdjsonSource
 from valkyrie.interop.sinks import Sink, open_sink
@@ -190,8 +190,10 @@ def route_file(
         As ``read_table``; also for an output that cannot be written. Nothing is left under the output's name or
         beside it.
 
-    Notes ----- CSV to CSV keeps the other columns exactly as written. CSV to another format tells types from the
-    first 4 MiB (``ReadOptions.text`` turns that off).
+    Notes
+    -----
+    CSV to CSV keeps the other columns exactly as written. CSV to another format tells types from the first 4 MiB
+    (``ReadOptions.text`` turns that off).
     """
     if batch_rows < 1:
         raise ArgumentError(f"batch_rows must be at least 1, got {batch_rows}", hint=f"The default is {BATCH_ROWS}")
@@ -201,7 +203,7 @@ def route_file(
         opened = open_source(stack, source, options)
         routed = RoutedColumns.of(table, columns, threads)
         name = _key_name(key, table.key_name if isinstance(table, RouteTable) else "id", opened.names, source)
-        keys = KeyColumn.of(routed.index, source, name, errors, keep_text=out_form.delimited)
+        keys = FileKeys.of(routed.index, source, name, errors, keep_text=out_form.delimited)
         wanted = [name] if only else None
         stream = _stream(opened, keys, wanted, batch_rows, text=options.text or out_form.delimited)
         kept = keys.settle(
@@ -249,7 +251,7 @@ class _closing:
                 self._sink.close()
 
 
-def _stream(opened: Source, keys: KeyColumn, wanted: list[str] | None, batch_rows: int, *, text: bool) -> BatchStream:
+def _stream(opened: Source, keys: FileKeys, wanted: list[str] | None, batch_rows: int, *, text: bool) -> BatchStream:
     if isinstance(opened, CsvSource):
         schema, batches = opened.stream(keys.name, wanted, text=text)
         return BatchStream(schema, batches, opened.data.share)

@@ -1,9 +1,10 @@
 """The `.vks` file: a container of checked, read-only, one-dimensional numpy arrays; `valkyrie.vks.format` draws it."""
 
 from valkyrie.vks.directory import Entry
-from valkyrie.vks.disk import PermissionSourceError, SourceNotFoundError
+from valkyrie.vks.disk import PermissionSourceError, SourceNotFoundError, source_error
 from valkyrie.vks.format import FORMATS, VERSION, Section, first_impossible
 from valkyrie.vks.reader import File, read
+from valkyrie.vks.replacement import replacement
 from valkyrie.vks.writer import write
 
 __all__ = [
@@ -16,5 +17,7 @@ __all__ = [
     "SourceNotFoundError",
     "first_impossible",
     "read",
+    "replacement",
+    "source_error",
     "write",
 ]

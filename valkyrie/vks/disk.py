@@ -84,15 +84,15 @@ class Disk:
 DISK: Final = Disk()
 
 _MENDS: Final = {
-    errno.ENOSPC: "Free space on that disk, or save to another",
-    errno.EDQUOT: "The disk quota is used up: free space, or save to another disk",
-    errno.EFBIG: "The file system or a limit (ulimit -f) does not allow a file of this size",
-    errno.EROFS: "The file system is read-only: save to another",
+    errno.ENOSPC: "Free space on that disk, or write to another",
+    errno.EDQUOT: "The disk quota is used up: free space, or write to another disk",
+    errno.EFBIG: "The file system or a limit (ulimit -f) does not allow a file of this size: raise it, or write elsewhere",
+    errno.EROFS: "The file system is read-only: write to another",
     errno.EACCES: "Check the permissions of the file and of every directory above it",
     errno.EPERM: "Check the permissions and attributes of the file and of its directory",
     errno.ENOENT: "Check the spelling; directories are not created",
     errno.ENOTDIR: "A part of the path before the last is not a directory",
-    errno.EISDIR: "Name a file in it",
+    errno.EISDIR: "Name a file, such as one in it",
     errno.ENAMETOOLONG: "Choose a shorter name",
     errno.EMFILE: "Too many files are open: close some, or raise the limit (ulimit -n)",
     errno.ENODEV: 'The file system cannot map files: read it with mode="copy"',
@@ -121,7 +121,8 @@ def source_error(failure: OSError, path: str, action: str, state: str = "") -> S
         kind = PermissionSourceError
     else:
         kind = SourceError
-    reason = failure.strerror or str(failure)
+    # Arrow's own have neither number nor text of the system, and may go on for lines.
+    reason = failure.strerror or (str(failure).splitlines() or ["unknown reason"])[0].rstrip(".")
     mend = _MENDS.get(failure.errno or 0, "")
     hint = ". ".join(part for part in (mend, state) if part)
     error = kind(f"cannot {action} {path!r}: {reason}", hint=hint, path=path, errno=failure.errno)

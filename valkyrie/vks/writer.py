@@ -1,32 +1,23 @@
-"""Writing a ``.vks`` file: after any failure or crash the path holds the old file or the new one, whole.
+"""Writing a ``.vks`` file, by way of a `replacement`: what its path holds is whole at any moment.
 
-::
-
-    temporary file in the same directory, mode 0600, locked
-      -> sections, trailer, and the header last: a file that was not finished has no magic
-      -> final mode -> fsync -> header and trailer read back and compared
-      -> rename over the target -> fsync of the directory
-
-A failed fsync is a failed write and is not tried again: the kernel may have dropped the pages that it could not write,
-and the second call would say that all is well.
+Sections and trailer come first and the header last: a file that was not finished has no magic. Once it is on disk, and
+before it has its name, header and trailer are read back and compared.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import stat
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 
 import numpy as np
 import xxhash
 
-from valkyrie.errors import ArgumentError, SourceError
-from valkyrie.vks import temporary
+from valkyrie.errors import ArgumentError
 from valkyrie.vks.directory import Entry, layout, pack
-from valkyrie.vks.disk import DISK, Disk, file_path, source_error
+from valkyrie.vks.disk import DISK, Disk, file_path
 from valkyrie.vks.format import SLICE_BYTES, TRAILER, TRAILER_MAGIC, Section, aligned, first_impossible
+from valkyrie.vks.replacement import replacement
 
 __all__ = ["write"]
 
@@ -60,57 +51,13 @@ def write(path: str | os.PathLike[str], sections: Sequence[Section], *, content:
     """
     named = file_path(path)
     entries, header_bytes, total_bytes = layout(sections, content)
-    state = "What was there before is unchanged"
-    try:
-        target = os.path.realpath(named)
-        mode = _final_mode(target, named, disk)
-        temporary.sweep(target, disk)
-        fd, unfinished = temporary.create(target, disk)
-        try:
-            entries = [_write_section(fd, *pair, disk) for pair in zip(entries, sections, strict=True)]
-            head, digest = pack(entries, content, header_bytes, total_bytes)
-            trailer = TRAILER.pack(digest, TRAILER_MAGIC)
-            _write_all(fd, trailer, total_bytes - TRAILER.size, disk)
-            _write_all(fd, head, 0, disk)
-            _set_mode(fd, mode, disk)
-            disk.fsync(fd)
-            _compare(fd, head, trailer, total_bytes, disk)
-            disk.replace(unfinished, target)
-            state = "The new file is in place, but a power failure now could bring back the old one: write it again"
-            _sync_directory(os.path.dirname(target), disk)
-        except BaseException:
-            with suppress(OSError):
-                disk.unlink(unfinished)
-            raise
-        finally:
-            # Only now, with the lock: before the rename, another writer could take the file for stale.
-            with suppress(OSError):
-                disk.close(fd)
-    except SourceError:
-        raise
-    except OSError as failure:
-        raise source_error(failure, named, "write", state) from failure
-
-
-def _final_mode(target: str, named: str, disk: Disk) -> int:
-    try:
-        present = disk.stat(target)
-    except FileNotFoundError:
-        return 0o666 & ~disk.umask()
-    if stat.S_ISDIR(present.st_mode):
-        raise IsADirectoryError(errno.EISDIR, "it is a directory", named)
-    if not stat.S_ISREG(present.st_mode):
-        raise OSError(errno.EINVAL, "it is a device, pipe or socket, which a file would replace", named)
-    return stat.S_IMODE(present.st_mode) & 0o777
-
-
-def _set_mode(fd: int, mode: int, disk: Disk) -> None:
-    try:
-        disk.fchmod(fd, mode)
-    except OSError as failure:
-        # File systems without permissions (FAT, some network shares) refuse; there is nothing to protect or to grant.
-        if failure.errno not in (errno.EPERM, errno.EOPNOTSUPP):
-            raise
+    with replacement(named, disk) as new:
+        entries = [_write_section(new.fd, *pair, disk) for pair in zip(entries, sections, strict=True)]
+        head, digest = pack(entries, content, header_bytes, total_bytes)
+        trailer = TRAILER.pack(digest, TRAILER_MAGIC)
+        _write_all(new.fd, trailer, total_bytes - TRAILER.size, disk)
+        _write_all(new.fd, head, 0, disk)
+        new.check = lambda: _compare(new.fd, head, trailer, total_bytes, disk)
 
 
 def _write_section(fd: int, entry: Entry, section: Section, disk: Disk) -> Entry:
@@ -158,15 +105,3 @@ def _compare(fd: int, head: bytes, trailer: bytes, total_bytes: int, disk: Disk)
     )
     if not same:
         raise OSError(errno.EIO, "the file reads back otherwise than it was written")
-
-
-def _sync_directory(directory: str, disk: Disk) -> None:
-    fd = disk.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        disk.fsync(fd)
-    except OSError as failure:
-        # Some network and FUSE file systems have no fsync of directories, and say so in this way.
-        if failure.errno not in (errno.EINVAL, errno.EOPNOTSUPP):
-            raise
-    finally:
-        disk.close(fd)
