@@ -1,18 +1,15 @@
-"""Names for the types in Valkyrie's signatures: array aliases, closed sets of words, and the protocols it accepts."""
+"""Names for the types in Valkyrie's signatures: array aliases and closed sets of words."""
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 __all__ = [
     "AnyArray",
-    "ArrowArrayExporter",
-    "ArrowStreamExporter",
     "BoolArray",
-    "Float64Array",
     "Int32Array",
     "Int64Array",
     "Kind",
@@ -32,7 +29,6 @@ Int32Array: TypeAlias = npt.NDArray[np.int32]
 Int64Array: TypeAlias = npt.NDArray[np.int64]
 UInt32Array: TypeAlias = npt.NDArray[np.uint32]
 UInt64Array: TypeAlias = npt.NDArray[np.uint64]
-Float64Array: TypeAlias = npt.NDArray[np.float64]
 ObjectArray: TypeAlias = npt.NDArray[np.object_]
 
 Kind: TypeAlias = Literal["int", "b16", "bytes"]
@@ -46,17 +42,3 @@ LoadMode: TypeAlias = Literal["mmap", "copy"]
 
 Verify: TypeAlias = Literal["full", "header", "none"]
 """Which checksums of a ``.vks`` file are compared when it is loaded."""
-
-
-@runtime_checkable
-class ArrowArrayExporter(Protocol):
-    """Anything that hands out one array through the Arrow C data interface."""
-
-    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]: ...
-
-
-@runtime_checkable
-class ArrowStreamExporter(Protocol):
-    """Anything that hands out a stream of arrays through the Arrow C stream interface."""
-
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...

@@ -74,11 +74,6 @@ class Columns:
         """Names of the columns, in order."""
         return tuple(self._answers)
 
-    @property
-    def answers(self) -> Answers:
-        """Values and missing places by name, in the form that containers take."""
-        return dict(self._answers)
-
     def __len__(self) -> int:
         return next((len(values) for values, _ in self._answers.values()), 0)
 

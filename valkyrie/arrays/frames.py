@@ -7,12 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from valkyrie.arrays.arrow_container import ArrowBox
 from valkyrie.arrays.columns import Columns, check_lengths
-from valkyrie.arrays.containers import Container, NumpyBox
 from valkyrie.arrays.libraries import loaded, pyarrow
-from valkyrie.arrays.pandas_container import PandasBox
-from valkyrie.arrays.polars_container import PolarsBox
 from valkyrie.errors import ArgumentError, UnknownColumnError
 
 __all__ = ["Frame", "read_frame", "require_column"]
@@ -21,11 +17,10 @@ _MEND = "Give a dict of arrays, a structured array, a pandas or polars DataFrame
 
 
 class Frame(NamedTuple):
-    """A table taken apart: names, raw columns for ``key_column`` and ``payload_column``, how to give tables back."""
+    """A table taken apart: names, and raw columns for ``key_column`` and ``payload_column``."""
 
     names: list[str]
     columns: list[Any]
-    box: Container
 
     def column(self, name: str, argument: str = "key") -> Any:
         """Return the raw column of a name; UnknownColumnError if there is none."""
@@ -68,7 +63,7 @@ def read_frame(frame: Any, argument: str = "frame") -> Frame:
     MissingExtraError
         The table can only be read with pyarrow, which is not installed.
     """
-    names, columns, box = _split(frame, argument)
+    names, columns = _split(frame, argument)
     odd = next((name for name in names if not isinstance(name, str)), None)
     if odd is not None:
         raise ArgumentError(f"{argument}: column names must be str, got {odd!r}", hint="Rename the columns", argument=argument)
@@ -78,34 +73,33 @@ def read_frame(frame: Any, argument: str = "frame") -> Frame:
             f"{argument}: the column {twice!r} occurs twice", hint="Rename one of them", argument=argument, column=twice
         )
     check_lengths(names, columns, argument)
-    return Frame(names, columns, box)
+    return Frame(names, columns)
 
 
-def _split(frame: Any, argument: str) -> tuple[list[Any], list[Any], Container]:
+def _split(frame: Any, argument: str) -> tuple[list[Any], list[Any]]:
     if isinstance(frame, Columns):
-        return list(frame.names), frame.raw(), NumpyBox()
+        return list(frame.names), frame.raw()
     if isinstance(frame, Mapping):
-        return list(frame), list(frame.values()), NumpyBox()
+        return list(frame), list(frame.values())
     if isinstance(frame, np.ndarray):
         if frame.dtype.names is None or frame.ndim != 1:
             what = f"an array of dtype {frame.dtype} and shape {frame.shape}"
             raise ArgumentError(f"{argument}: named columns are needed, got {what}", hint=_MEND, argument=argument)
-        return list(frame.dtype.names), [frame[name] for name in frame.dtype.names], NumpyBox()
+        return list(frame.dtype.names), [frame[name] for name in frame.dtype.names]
     pandas, polars = loaded("pandas"), loaded("polars")
     if pandas is not None and isinstance(frame, pandas.DataFrame):
-        columns = [frame.iloc[:, i] for i in range(frame.shape[1])]
-        return list(frame.columns), columns, PandasBox(frame.index, None)
+        return list(frame.columns), [frame.iloc[:, i] for i in range(frame.shape[1])]
     if polars is not None:
         if isinstance(frame, polars.LazyFrame):
             raise ArgumentError(f"{argument}: got a polars LazyFrame", hint="Use .collect()", argument=argument)
         if isinstance(frame, polars.DataFrame):
-            return list(frame.columns), frame.get_columns(), PolarsBox()
+            return list(frame.columns), frame.get_columns()
     if hasattr(frame, "__arrow_c_stream__") or hasattr(frame, "__arrow_c_array__"):
         return _split_arrow(frame, argument)
     raise ArgumentError(f"{argument}: a table of columns is needed, got {type(frame).__name__}", hint=_MEND, argument=argument)
 
 
-def _split_arrow(frame: Any, argument: str) -> tuple[list[Any], list[Any], Container]:
+def _split_arrow(frame: Any, argument: str) -> tuple[list[Any], list[Any]]:
     pa = pyarrow(f"{argument} of type {type(frame).__name__}")
     try:
         table = frame if isinstance(frame, (pa.Table, pa.RecordBatch)) else pa.table(frame)
@@ -113,4 +107,4 @@ def _split_arrow(frame: Any, argument: str) -> tuple[list[Any], list[Any], Conta
         raise ArgumentError(
             f"{argument}: named columns are needed, got {type(frame).__name__}", hint=_MEND, argument=argument
         ) from error
-    return list(table.schema.names), list(table.columns), ArrowBox(chunked=isinstance(table, pa.Table))
+    return list(table.schema.names), list(table.columns)

@@ -46,7 +46,7 @@ class File:
         Length of the file.
     """
 
-    __slots__ = ("_entries", "content", "digest", "directory", "nbytes", "path", "sections")
+    __slots__ = ("content", "digest", "directory", "nbytes", "path", "sections")
 
     def __init__(self, path: str, content: str, digest: str, entries: list[Entry], memory: memoryview) -> None:
         self.path = path
@@ -57,7 +57,6 @@ class File:
         self.sections: Mapping[str, Section] = MappingProxyType(
             {entry.name: Section(entry.kind, entry.name, _values(memory, entry)) for entry in entries}
         )
-        self._entries = {entry.name: entry for entry in entries}
 
     def __repr__(self) -> str:
         return f"<valkyrie.vks.File {self.content} {self.path!r}: {len(self.directory)} sections, {self.nbytes} bytes>"
@@ -79,22 +78,6 @@ class File:
                 path=self.path,
             )
         return section.values
-
-    def expect(self, name: str, dtype: npt.DTypeLike, length: int | None = None) -> npt.NDArray[Any]:
-        """The array of a section that must have this dtype and, if given, this many items.
-
-        Raises
-        ------
-        SnapshotFormatError
-            There is no such section, or it is otherwise; ``data["offset"]`` is where it starts.
-        """
-        values = self.get(name)
-        offset = self._entries[name].offset
-        if values.dtype != np.dtype(dtype):
-            raise refuse(self.path, offset, f"section {name!r} has dtype {values.dtype}, not {np.dtype(dtype)}")
-        if length is not None and len(values) != length:
-            raise refuse(self.path, offset, f"section {name!r} has {len(values)} items, not {length}")
-        return values
 
 
 def read(
