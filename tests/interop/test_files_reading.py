@@ -156,6 +156,7 @@ def test_files_that_cannot_be_read(name, tmp_path):
     with pytest.raises(SourceError) as caught:
         read_table(str(path))
     assert name in str(caught.value)
+    assert caught.value.hint
     assert "\n" not in str(caught.value)
     with pytest.raises(SourceError):
         route_file(str(path), table, str(tmp_path / "out.csv"), key="id")
@@ -170,7 +171,7 @@ def test_truncated_files(suffix, tmp_path):
     table = vk.IdTable.build([1, 2])
     route_file(str(source), table, str(path))
     path.write_bytes(truncated(path.read_bytes()))
-    with pytest.raises(SourceError, match="cut"):
+    with pytest.raises(SourceError, match=r"cut.*\. Check that the file is whole"):
         route_file(str(path), table, str(tmp_path / "out.parquet"))
     assert not (tmp_path / "out.parquet").exists()
 

@@ -339,7 +339,7 @@ def test_dictionaries_are_checked():
         with pytest.raises(ArgumentError, match="offsets"):
             StringDictionary(np.array(offsets, dtype=np.int64), np.frombuffer(data, dtype=np.uint8))
     for codes in ([0, 3], [-2]):
-        with pytest.raises(ArgumentError, match="outside the dictionary of 3 texts"):
+        with pytest.raises(ArgumentError, match=r"not all in the dictionary of 3 texts\. A code is"):
             Strings(np.array(codes, dtype=np.int32), NAMES.dictionary)
     broken = Strings(np.zeros(1, dtype=np.int32), StringDictionary(np.array([0, 1]), np.array([255], dtype=np.uint8)))
     for box in BOXES:

@@ -46,9 +46,16 @@ class StringDictionary:
         offsets = np.ascontiguousarray(offsets, dtype=np.int64)
         data = np.ascontiguousarray(data, dtype=np.uint8)
         if offsets.size == 0 or offsets[0] < 0 or offsets[-1] > data.size or (offsets[1:] < offsets[:-1]).any():
-            raise ArgumentError("offsets: the offsets of a string dictionary must rise and stay within its data")
+            raise ArgumentError(
+                f"offsets: {offsets.size} offsets do not rise, or leave the {data.size} bytes of the texts",
+                hint="Text i is data[offsets[i]:offsets[i + 1]]; StringDictionary.from_texts makes both",
+                argument="offsets",
+            )
         if offsets.size - 1 > MAX_ROWS:
-            raise CapacityError(f"dictionary: {offsets.size - 1} distinct texts, at most {MAX_ROWS} are possible")
+            raise CapacityError(
+                f"dictionary: {offsets.size - 1} distinct texts, at most {MAX_ROWS} are possible",
+                hint="Split the column into several tables",
+            )
         self.offsets = _read_only(offsets)
         self.data = _read_only(data)
         self._forms: dict[str, Any] = {}
@@ -95,7 +102,7 @@ class StringDictionary:
         try:
             objects[:-1] = [raw[start:stop].decode("utf-8") for start, stop in pairwise(bounds)]
         except UnicodeDecodeError as error:
-            raise ArgumentError("dictionary: a text is not valid UTF-8", reason=str(error)) from error
+            raise _not_utf8(error) from error
         return _read_only(objects)
 
     def _to_arrow(self, large: bool) -> Any:
@@ -106,7 +113,7 @@ class StringDictionary:
         try:
             texts.validate(full=True)
         except pa.ArrowInvalid as error:
-            raise ArgumentError("dictionary: a text is not valid UTF-8", reason=str(error)) from error
+            raise _not_utf8(error) from error
         return texts
 
     def extended(self, text: str) -> StringDictionary:
@@ -143,7 +150,11 @@ class Strings:
     def __init__(self, codes: Int32Array, dictionary: StringDictionary) -> None:
         codes = np.ascontiguousarray(codes, dtype=np.int32)
         if codes.size and (int(codes.min()) < -1 or int(codes.max()) >= len(dictionary)):
-            raise ArgumentError(f"codes: a code is outside the dictionary of {len(dictionary)} texts")
+            raise ArgumentError(
+                f"codes: {int(codes.min())} to {int(codes.max())} are not all in the dictionary of {len(dictionary)} texts",
+                hint="A code is the position of a text, or -1 for null; Strings.from_texts makes both",
+                argument="codes",
+            )
         self.codes = _read_only(codes)
         self.dictionary = dictionary
 
@@ -204,6 +215,14 @@ class Strings:
     def to_objects(self) -> ObjectArray:
         """Return Python strings, None where null: ndarray of object, shape (n,)."""
         return self.dictionary.objects[self.codes]
+
+
+def _not_utf8(reason: Exception) -> ArgumentError:
+    return ArgumentError(
+        "dictionary: a text is not valid UTF-8",
+        hint="The table is damaged or was made of other bytes: build it again from text",
+        reason=str(reason),
+    )
 
 
 def _read_only(array: AnyArray) -> AnyArray:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from valkyrie.errors import SourceError
 from valkyrie.interop.byte_input import ByteInput, empty_source
-from valkyrie.interop.file_errors import file_errors, require_pyarrow
+from valkyrie.interop.file_errors import MEND, file_errors, require_pyarrow
 from valkyrie.interop.file_formats import FileFormat
 
 if TYPE_CHECKING:
@@ -72,7 +72,11 @@ class CsvSource:
             rows = csv.reader(io.StringIO(text, newline=""), delimiter=form.delimiter, strict=True)
             first = next((row for row in rows if row), [])
         except csv.Error as error:
-            raise SourceError(f"cannot read {path}: {error} in the first line", path=path) from error
+            raise SourceError(
+                f"cannot read {path}: {error} in the first line",
+                hint="Close the quotes of the header, or name another format (--format)",
+                path=path,
+            ) from error
         if not first:
             raise empty_source(path)
         names = tuple(first) if header else tuple(f"column_{i + 1}" for i in range(len(first)))
@@ -108,9 +112,9 @@ class CsvSource:
             yield batch
 
     def _hint(self, text: bool) -> str:
-        return (
-            "" if text else "Types are told from the start of the file; text=True (--text) leaves every column as it is written"
-        )
+        if text:
+            return MEND
+        return "Types are told from the start of the file; text=True (--text) leaves every column as it is written"
 
     def _wanted(self, columns: Collection[str] | None) -> list[str]:
         return [name for name in self.names if columns is None or name in columns]

@@ -9,7 +9,10 @@ from types import ModuleType
 from valkyrie.errors import MissingExtraError, SourceError, ValkyrieError
 from valkyrie.vks import source_error
 
-__all__ = ["file_errors", "require_pyarrow"]
+__all__ = ["MEND", "file_errors", "require_pyarrow"]
+
+MEND = "Check that the file is whole and of the format its name says; format= (--format) names another"
+"""The hint for what Arrow says of a file, where there is no better one."""
 
 
 def require_pyarrow() -> ModuleType:
@@ -33,7 +36,7 @@ def require_pyarrow() -> ModuleType:
 
 
 @contextmanager
-def file_errors(path: str, verb: str, hint: str = "") -> Iterator[None]:
+def file_errors(path: str, verb: str, hint: str = MEND) -> Iterator[None]:
     """Turn errors of the system and of Arrow inside the block into ``SourceError``.
 
     Our own errors, ``BrokenPipeError`` and whatever is a fault of the program pass unchanged.
@@ -43,8 +46,9 @@ def file_errors(path: str, verb: str, hint: str = "") -> Iterator[None]:
         yield
     except (ValkyrieError, BrokenPipeError):
         raise
-    except OSError as error:
-        raise source_error(error, path, verb) from error
-    except (arrow, UnicodeDecodeError) as error:
+    except (OSError, arrow, UnicodeDecodeError) as error:
+        # Without a number it is Arrow's own, about what is in the file.
+        if isinstance(error, OSError) and error.errno:
+            raise source_error(error, path, verb) from error
         reason = (str(error).splitlines() or ["unknown reason"])[0].rstrip(".")
         raise SourceError(f"cannot {verb} {path}: {reason}", hint=hint, path=path) from error

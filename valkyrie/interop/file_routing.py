@@ -40,7 +40,11 @@ class FileKeys:
     def of(cls, index: IdTable, path: str, name: str, errors: Literal["raise", "coerce"], *, keep_text: bool) -> FileKeys:
         """Keys of the column `name` of `path` for the table `index`."""
         if errors not in ("raise", "coerce"):
-            raise ArgumentError(f"errors must be 'raise' or 'coerce', got {errors!r}")
+            raise ArgumentError(
+                f"errors must be 'raise' or 'coerce', got {errors!r}",
+                hint="'raise' stops at a text that is no key, 'coerce' counts it as missing",
+                argument="errors",
+            )
         return cls(name, KeyText(index.kind, _unsigned(index), errors, path, name), keep_text)
 
     @property

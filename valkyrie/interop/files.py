@@ -216,7 +216,7 @@ def route_file(
         schema = routed.schema_beside(kept, names)
         rows = missing = 0
         with (
-            file_errors(out, "write"),
+            file_errors(out, "write", "Write another format, or only the key and the routed columns (only=True, --only)"),
             atomic_output(out) as file,
             _closing(open_sink(file, out, out_form, schema)) as sink,
         ):

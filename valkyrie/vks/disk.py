@@ -123,7 +123,7 @@ def source_error(failure: OSError, path: str, action: str, state: str = "") -> S
         kind = SourceError
     # Arrow's own have neither number nor text of the system, and may go on for lines.
     reason = failure.strerror or (str(failure).splitlines() or ["unknown reason"])[0].rstrip(".")
-    mend = _MENDS.get(failure.errno or 0, "")
+    mend = _MENDS.get(failure.errno or 0, "Look into the system log, try again, or name another path")
     hint = ". ".join(part for part in (mend, state) if part)
     error = kind(f"cannot {action} {path!r}: {reason}", hint=hint, path=path, errno=failure.errno)
     error.errno, error.strerror, error.filename = failure.errno, reason, path
