@@ -1,5 +1,5 @@
-"""Taking payload by row, where -1 (or any row the payload does not have) takes the fill item instead."""
-from libc.stdint cimport int32_t, uint8_t, uint16_t, uint32_t, uint64_t
+"""Taking payload by row, where -1 (or any row the payload does not have) takes the fill item instead; writing out ranges."""
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
 from probing cimport VK_PREFETCH_L2
@@ -67,3 +67,37 @@ def take(const uint8_t[::1] items not None, Py_ssize_t itemsize, const int32_t[:
                     memcpy(&out[i * itemsize], &fill[0], <size_t>itemsize)
                     absent += 1
     return absent
+
+
+def expand_ranges(const int32_t[::1] starts not None, const int64_t[::1] offsets not None, const int32_t[::1] rows,
+                  int32_t[::1] out not None):
+    """Write to out[offsets[i]:offsets[i + 1]] what follows from starts[i] on: numbers, or with `rows` the rows at those places."""
+    cdef Py_ssize_t n = starts.shape[0], i, j, size
+    cdef int64_t first
+    cdef int32_t start
+    cdef int32_t *o
+    cdef const int32_t *r
+    if offsets.shape[0] != n + 1 or offsets[0] != 0 or offsets[n] != out.shape[0]:
+        raise ValueError("offsets must rise from 0 to the length of out, one more than starts")
+    if out.shape[0] == 0:
+        return
+    for i in range(n):
+        if offsets[i + 1] < offsets[i] or starts[i] < 0 or offsets[i + 1] - offsets[i] > 0x7FFFFFFF - starts[i]:
+            raise ValueError("a range is negative, or reaches beyond 2**31 - 1")
+        if rows is not None and starts[i] + (offsets[i + 1] - offsets[i]) > rows.shape[0]:
+            raise ValueError("a range reaches beyond the rows")
+    with nogil:
+        for i in range(n):
+            first = offsets[i]
+            size = <Py_ssize_t>(offsets[i + 1] - first)
+            if size == 0:
+                continue
+            start = starts[i]
+            o = &out[<Py_ssize_t>first]
+            if rows is None:
+                for j in range(size):
+                    o[j] = start + <int32_t>j
+            else:
+                r = &rows[start]
+                for j in range(size):
+                    o[j] = r[j]

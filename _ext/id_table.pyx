@@ -150,12 +150,29 @@ cdef class IdTableReader:
     cdef readonly uint64_t seed
     cdef Py_ssize_t entries
 
-    def __cinit__(self, *, const uint8_t[::1] lines, const uint8_t[::1] pilots, const uint8_t[::1] arena,
-                  const uint8_t[::1] fallback, int layout, int kind, int hash, bint is_signed, uint64_t seed,
-                  uint64_t segment_shift, uint64_t segment_lines, uint64_t base, uint64_t span, Py_ssize_t entries):
+    def __cinit__(self, **arguments):
         cdef vk_view *t = &self.view
         memset(t, 0, sizeof(vk_view))
         t.lines = <const uint8_t *>&NOTHING     # an empty direct layout, should anyone get hold of what is refused below
+        a = arguments
+        try:
+            self.adopt(a.pop("lines"), a.pop("pilots"), a.pop("arena"), a.pop("fallback"), a.pop("layout"), a.pop("kind"),
+                       a.pop("hash"), a.pop("is_signed"), a.pop("seed"), a.pop("segment_shift"), a.pop("segment_lines"),
+                       a.pop("base"), a.pop("span"), a.pop("entries"))
+        except KeyError as error:
+            raise TypeError(f"the reader of an id table needs {error}") from None
+        except OverflowError as error:
+            raise ValueError(f"a number is out of range: {error}") from None
+        if a:
+            raise TypeError(f"the reader of an id table does not take {sorted(a)}")
+
+    cdef object adopt(self, const uint8_t[::1] lines, const uint8_t[::1] pilots, const uint8_t[::1] arena,
+                      const uint8_t[::1] fallback, int layout, int kind, int hash, bint is_signed, uint64_t seed,
+                      uint64_t segment_shift, uint64_t segment_lines, uint64_t base, uint64_t span, Py_ssize_t entries):
+        """Check the arrays and take them; until the last line the reader is an empty one."""
+        cdef vk_view *t = &self.view
+        if lines is None or pilots is None or arena is None or fallback is None:
+            raise ValueError("an array is None")
         if not (0 <= layout <= 2 and 0 <= kind <= 2 and 0 <= hash <= 1 and 0 <= entries <= 0x7FFFFFFF):
             raise ValueError("unknown layout, kind or hash")
         if layout == VK_DIRECT:

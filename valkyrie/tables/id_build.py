@@ -25,7 +25,7 @@ from valkyrie.parallel import run
 from valkyrie.tables.direct_build import build_direct
 from valkyrie.tables.duplicates import raise_duplicates
 from valkyrie.tables.fallback import fallback_table
-from valkyrie.tables.id_keys import BuildKeys, Stored, build_keys
+from valkyrie.tables.id_keys import BuildKeys, build_keys
 from valkyrie.tables.id_parts import IdTableParts
 from valkyrie.typing import AnyArray, Int32Array, OnDuplicate, UInt64Array
 
@@ -113,11 +113,10 @@ def _build_hashed(
     shape = _B16_LINES if keys.kind == "b16" else _FLAT if keys.kind == "int" and keys.n <= FLAT_UP_TO else _LINES
     attempts = _FAST_ATTEMPTS + (keys.kind != "int")
     attempt = 0
-    stored = keys.values(rows)
     while True:
         last = attempt == attempts - 1
         table_hash = records.HASHES[attempt >= _FAST_ATTEMPTS]
-        placing = _Placing(keys, stored, shape, shape.loads[attempt], seed, table_hash, threads)
+        placing = _Placing(keys, rows, shape, shape.loads[attempt], seed, table_hash, threads)
         try:
             dropped, unplaced = placing.place(keep_last=on_duplicate == "last", leave_rest=last)
         except _Unplaceable:
@@ -131,7 +130,6 @@ def _build_hashed(
         kept = np.flatnonzero(dropped == 0)
         rows = kept.astype(np.int32) if rows is None else rows[kept]
         keys = keys.take(kept)
-        stored = keys.values(rows)
         if keys.kind == "int" and keys.n <= FLAT_UP_TO:
             shape = _FLAT
 
@@ -140,7 +138,7 @@ class _Placing:
     """One attempt: a seed, a hash, a load, and the arrays being filled."""
 
     def __init__(
-        self, keys: BuildKeys, stored: Stored, shape: Shape, load: float, seed: int, table_hash: str, threads: int
+        self, keys: BuildKeys, rows: Int32Array | None, shape: Shape, load: float, seed: int, table_hash: str, threads: int
     ) -> None:
         self.keys, self.shape, self.seed, self.hash, self.threads = keys, shape, seed, table_hash, threads
         self.fp = keys.fingerprints(seed, table_hash, threads)
@@ -164,7 +162,7 @@ class _Placing:
         line = 16 if shape.layout == "flat" else 64
         self.lines = Block(self.segment_lines * n_segments * line)
         self.pilots = Block(self.n_pilots)
-        self.values, self.arena = stored
+        self.rows, self.values = rows, keys.values(rows)
 
     def _partition(self) -> tuple[UInt64Array, AnyArray | None]:
         """Bring the hashes of a segment together; their order inside it stays."""
@@ -223,7 +221,7 @@ class _Placing:
             entries=self.keys.n,
             lines=self.lines.freeze().view(line[self.shape.layout]),
             pilots=self.pilots.freeze(),
-            arena=self.arena,
+            arena=self.keys.arena(self.rows),
             fallback=fallback_table(self.keys, self.seed, self.hash, self.values, unplaced),
             segment_shift=self.shift,
             segment_lines=self.segment_lines,

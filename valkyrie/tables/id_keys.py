@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -15,10 +15,7 @@ from valkyrie.parallel import run
 from valkyrie.tables.texts import text_piece
 from valkyrie.typing import Int32Array, UInt8Array, UInt64Array
 
-__all__ = ["BuildKeys", "Stored", "build_keys", "decode_text"]
-
-Stored: TypeAlias = tuple[Int32Array | None, UInt8Array]
-"""What lines hold beside fingerprints (None: positions), and the arena it may refer to."""
+__all__ = ["BuildKeys", "build_keys", "decode_text"]
 
 _EMPTY: UInt8Array = freeze(np.empty(0, np.uint8))
 _HASHED_AT_ONCE = 1 << 18
@@ -65,9 +62,19 @@ class BuildKeys:
         run(hash_piece, self.n, threads=threads, chunk=_HASHED_AT_ONCE)
         return out
 
-    def values(self, rows: Int32Array | None) -> Stored:
-        """What the table stores beside a fingerprint: the row (None: the position itself) or, of texts, the reference of a record
-        in the arena, which comes with it.
+    def values(self, rows: Int32Array | None) -> Int32Array | None:
+        """What the table stores beside a fingerprint: the row (None: the position itself) or, of texts, the reference of a record.
+
+        References of more text than an arena holds are good for finding duplicates, after which there may be less of it.
+        """
+        if self.length is None:
+            return rows
+        refs = np.empty(self.n, np.uint32)
+        strings.lengths_to_records(self.length, refs)
+        return refs.view(np.int32)
+
+    def arena(self, rows: Int32Array | None) -> UInt8Array:
+        """The records that `values` refer to, of texts; else nothing.
 
         Raises
         ------
@@ -75,7 +82,7 @@ class BuildKeys:
             The texts and their records exceed 32 GiB.
         """
         if self.address is None or self.length is None:
-            return rows, _EMPTY
+            return _EMPTY
         refs = np.empty(self.n, np.uint32)
         units = strings.lengths_to_records(self.length, refs)
         if units >= 1 << 32:
@@ -85,7 +92,7 @@ class BuildKeys:
         arena = Block(8 * units)
         every = np.arange(self.n, dtype=np.int32) if rows is None else rows
         strings.write_records(self.address, self.length, refs, every, arena.writable)
-        return refs.view(np.int32), arena.freeze()
+        return arena.freeze()
 
     def take(self, kept: Any) -> BuildKeys:
         """Return the keys at some positions, in that order."""
