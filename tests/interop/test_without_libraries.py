@@ -26,7 +26,7 @@ def test_numpy_and_lists_need_nothing():
             column = key_column(keys)
             column.box.column(np.zeros(column.n), np.ones(column.n, dtype=bool))
             column.box.table({"x": (Strings.from_texts(["a"] * column.n), None)})
-        names, raw, box = read_frame({"id": [1, 2], "name": ["a", None]})
+        names, raw = read_frame({"id": [1, 2], "name": ["a", None]})
         columns = Columns({name: payload_column(part, name)[0] for name, part in zip(names, raw)})
         assert columns["name"].tolist() == ["a", None]
         assert "name" in repr(columns)
