@@ -2,6 +2,8 @@
 
 import codecs
 import gzip
+import os
+import threading
 import uuid
 
 import numpy as np
@@ -252,3 +254,17 @@ def test_the_arrow_file_that_was_opened_is_the_one_that_is_read(tmp_path, monkey
     monkeypatch.setattr(ipc, "open_file", replaced_meanwhile)
     monkeypatch.setattr(pa, "memory_map", None)
     assert read_table(str(path)).column("id").to_pylist() == [1, 2]
+
+
+def test_arrow_from_a_named_pipe(tmp_path):
+    pipe = tmp_path / "in.arrows"
+    os.mkfifo(pipe)
+
+    def feed():
+        with open(pipe, "wb") as file, ipc.new_stream(file, pa.schema([("id", pa.int64())])) as writer:
+            writer.write_batch(pa.record_batch({"id": [1, 2]}))
+
+    feeder = threading.Thread(target=feed)
+    feeder.start()
+    assert read_table(str(pipe)).column("id").to_pylist() == [1, 2]
+    feeder.join()

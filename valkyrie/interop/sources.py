@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -169,16 +170,15 @@ def _arrow(stack: ExitStack, path: str) -> ColumnarSource:
     pa = require_pyarrow()
     import pyarrow.ipc as ipc
 
-    opened = open_file(stack, path)
-    start = b"" if path == STANDARD_STREAM else opened.read(6)
+    opened: Any = open_file(stack, path)
+    start = b"" if path == STANDARD_STREAM else opened.peek(6)[:6]
     if start.startswith(b"FEA1"):
         raise SourceError(f"cannot read {path}: Feather version 1", hint="Write it again as Feather version 2", path=path)
-    if path != STANDARD_STREAM:
-        opened.seek(0)
     with file_errors(path, "read"):
-        # Read and not mapped: a file that someone cuts meanwhile is then an error, and not the end of the process.
         if start == b"ARROW1":
-            file: Any = stack.enter_context(ipc.open_file(opened))
+            # A map of the file that was looked at: Arrow reads Python's files on threads of its own, which may outlive Python.
+            mapped = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
+            file: Any = stack.enter_context(ipc.open_file(pa.BufferReader(pa.py_buffer(mapped))))
             unchecked: Callable[[], Iterator[Any]] = lambda: (file.get_batch(i) for i in range(file.num_record_batches))  # noqa: E731
             schema = file.schema
         else:
