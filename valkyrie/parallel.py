@@ -29,7 +29,7 @@ def available_threads() -> int:
     """How many CPUs this process may use: its affinity, or ``VALKYRIE_NUM_THREADS`` if that is set."""
     asked = os.environ.get("VALKYRIE_NUM_THREADS", "")
     if asked:
-        if not asked.isdigit() or int(asked) < 1:
+        if not (asked.isascii() and asked.isdigit() and int(asked)):
             raise ArgumentError(
                 f"the environment variable VALKYRIE_NUM_THREADS is {asked!r}", hint="set a whole number from 1, or unset it"
             )
@@ -44,7 +44,7 @@ def thread_count(threads: int | None) -> int:
     if threads is None:
         return available_threads()
     if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
-        raise ArgumentError(f"threads must be a whole number from 1, or None for all; got {threads!r}")
+        raise ArgumentError(f"threads must be a whole number from 1; got {threads!r}", hint="None uses all that there are")
     return threads
 
 
@@ -72,7 +72,13 @@ def run(task: Callable[[int, int], None], n: int, *, threads: int, chunk: int) -
         for start in starts:
             task(start, min(n, start + chunk))
         return
-    from concurrent.futures import FIRST_EXCEPTION, wait  # brings logging with it: only for those who use threads
+    workers = min(threads, len(starts), _MOST_THREADS)
+    try:
+        from concurrent.futures import FIRST_EXCEPTION, wait  # brings logging with it: only for those who use threads
+
+        pool = _executor(workers)
+    except RuntimeError:  # the interpreter is on its way out and starts no thread any more
+        return run(task, n, threads=1, chunk=chunk)
 
     cursor = iter(starts)
     turn = threading.Lock()
@@ -87,10 +93,12 @@ def run(task: Callable[[int, int], None], n: int, *, threads: int, chunk: int) -
             task(start, min(n, start + chunk))
 
     futures: list[Future[None]] = []
-    workers = min(threads, len(starts), _MOST_THREADS)
     try:
         for _ in range(workers):
-            futures.append(_executor(workers).submit(work))
+            try:
+                futures.append(pool.submit(work))
+            except RuntimeError:
+                work()  # as above
         pending: set[Future[None]] = set(futures)
         while pending:
             done, pending = wait(pending, timeout=_POLL_SECONDS, return_when=FIRST_EXCEPTION)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -94,7 +96,7 @@ def test_many_callers_share_the_pool():
 
 @pytest.mark.parametrize("threads", [0, -1, 1.0, "2", True, False, 2.5])
 def test_threads_that_are_no_number(threads):
-    with pytest.raises(ArgumentError, match="threads must be a whole number from 1, or None for all") as caught:
+    with pytest.raises(ArgumentError, match="threads must be a whole number from 1; got .* None uses all") as caught:
         parallel.thread_count(threads)
     assert repr(threads) in str(caught.value)
 
@@ -113,3 +115,23 @@ def test_an_environment_that_makes_no_sense_is_named(monkeypatch, value):
     monkeypatch.setenv("VALKYRIE_NUM_THREADS", value)
     with pytest.raises(ArgumentError, match="VALKYRIE_NUM_THREADS.*whole number from 1, or unset"):
         parallel.thread_count(None)
+
+
+AT_EXIT = """
+import atexit, threading, numpy as np, valkyrie as vk
+keys = np.arange(3_000_000) * 10**9
+table = vk.IdTable.build(keys)
+def last():
+    print((table.get_many(keys, threads=2) == np.arange(len(keys))).all(), flush=True)
+atexit.register(last)
+if USED:
+    table.get_many(keys, threads=2)
+"""
+
+
+@pytest.mark.parametrize("used", [False, True])
+def test_at_exit_two_threads_are_one(used):
+    """An interpreter on its way out starts no threads."""
+    code = AT_EXIT.replace("USED", str(used))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("True\n", "")

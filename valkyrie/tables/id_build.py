@@ -91,8 +91,8 @@ def build_parts(
         )
     if seed is None:
         seed = int.from_bytes(os.urandom(8), "little")
-    elif isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed <= _MASK:
-        raise ArgumentError(f"seed must be a whole number from 0 to 2**64 - 1, or None; got {seed!r}")
+    elif isinstance(seed, bool | np.timedelta64) or not isinstance(seed, int | np.integer) or not 0 <= seed <= _MASK:
+        raise ArgumentError(f"seed must be a whole number from 0 to 2**64 - 1; got {seed!r}", hint="None takes a random one")
     keys = build_keys(column)
     parts = build_direct(keys, rows, on_duplicate, int(seed))
     if parts is None:

@@ -63,7 +63,7 @@ class BuildKeys:
         return out
 
     def values(self, rows: Int32Array | None) -> Int32Array | None:
-        """What the table stores beside a fingerprint: the row (None: the position itself) or, of texts, the reference of a record.
+        """What the table stores beside a fingerprint: the row (None: the position itself) or the reference of a text's record.
 
         References of more text than an arena holds are good for finding duplicates, after which there may be less of it.
         """

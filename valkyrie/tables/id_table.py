@@ -11,22 +11,22 @@ it hits or misses. See `valkyrie.records` for the line and the essay of ``vk_typ
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Self, cast
 
 import numpy as np
 
 from valkyrie import vks
 from valkyrie._native import IdTableReader
-from valkyrie.arrays import KeyColumn, key_column
+from valkyrie.arrays import KeyColumn, encodable, key_column
 from valkyrie.errors import ArgumentError, KeyTypeError, SnapshotFormatError
 from valkyrie.parallel import run, thread_count
-from valkyrie.records import MAX_ROWS
 from valkyrie.tables.id_build import build_parts
 from valkyrie.tables.id_check import check_structure
 from valkyrie.tables.id_contents import contents
 from valkyrie.tables.id_parts import IdTableParts, as_bytes
 from valkyrie.tables.id_stats import IdTableStats, id_table_stats
+from valkyrie.tables.located import Located, check_out, checked_missing, checked_rows
 from valkyrie.tables.scalar_keys import scalar_key
 from valkyrie.tables.texts import PIECE, scratch_bytes, text_piece
 from valkyrie.typing import AnyArray, BoolArray, Int32Array, Kind, OnDuplicate, UInt8Array
@@ -126,8 +126,10 @@ class IdTable(IdTableReader):
     ) -> Self:
         """Build a table from a column of keys that was read already; otherwise as `build`."""
         if on_duplicate not in _POLICIES:
-            raise ArgumentError(f'on_duplicate must be "error", "first" or "last"; got {on_duplicate!r}')
-        every = _rows(rows, column.n)
+            raise ArgumentError(
+                f'on_duplicate must be "error", "first" or "last"; got {on_duplicate!r}', hint='Use "error", the default'
+            )
+        every = checked_rows(rows, column.n)
         return cls(build_parts(column, every, on_duplicate=on_duplicate, seed=seed, threads=thread_count(threads)))
 
     @property
@@ -163,6 +165,10 @@ class IdTable(IdTableReader):
         """The rows of `keys()`, in its order: int32, shape (n,)."""
         return contents(self._parts)[1]
 
+    def __iter__(self) -> Iterator[Any]:
+        """Keys by row, then key, as Python values."""
+        return iter(self.keys().tolist())
+
     def contains_many(self, keys: Any, *, threads: int | None = 1) -> BoolArray:
         """Which keys are in the table: ndarray of bool, shape (n,). Arguments and errors as `get_many`."""
         found: BoolArray = self.get_many(keys, threads=threads) >= 0
@@ -172,8 +178,23 @@ class IdTable(IdTableReader):
         """The rows of a column of keys that was read already; otherwise as `get_many`."""
         threads = thread_count(threads)
         if out is not None:
-            _check_out(out, column, None)
+            check_out(out, column.n, *_arrays(column))
         rows = np.empty(column.n, np.int32) if out is None else out
+        try:
+            self._find(column, rows, missing, threads)
+        except KeyTypeError:
+            mended = encodable(column)  # a text without a UTF-8 form is in no table, so it is a miss
+            if mended is None:
+                raise
+            self._find(mended, rows, missing, threads)
+        return rows
+
+    def locate(self, keys: Any, *, threads: int = 1) -> Located:
+        """The rows of keys, -1 where there is none, and the container that results go back into; errors as `get_many`."""
+        column = self._query_column(keys)
+        return Located(self.get_column(column, threads=threads), column.box)
+
+    def _find(self, column: KeyColumn, rows: Int32Array, missing: int, threads: int) -> None:
         if column.untyped:
             rows[:] = missing
         elif column.codes is not None:
@@ -185,7 +206,6 @@ class IdTable(IdTableReader):
             self._probe(column, rows, missing, threads)
         if column.nulls is not None:
             rows[column.nulls] = missing
-        return rows
 
     def save(self, path: Any) -> None:
         """Write the table to a ``.vks`` file, whole or not at all; `valkyrie.load` reads it.
@@ -243,23 +263,19 @@ class IdTable(IdTableReader):
 
     def _get_many(self, keys: Any, missing: Any, out: Any, threads: Any) -> Int32Array:
         workers = thread_count(threads)
-        if isinstance(missing, bool) or not isinstance(missing, int | np.integer) or not -(2**31) <= missing < 2**31:
-            raise ArgumentError(f"missing must be a whole number that fits int32; got {missing!r}")
+        missing = checked_missing(missing)
         if out is None and self.kind == "bytes" and _holds_objects(keys):
-            rows = self._object_rows(keys, int(missing))
+            rows = self._object_rows(keys, missing)
             if rows is not None:
                 return rows
-        try:
-            column = key_column(keys, kind=self.kind)
-        except KeyTypeError:
-            # Python integers beyond 64 bits are no keys of any table, so they are misses, as for `get`.
-            if out is not None or not _all_of_kind(keys, self.kind):
-                raise
-            found = (self.get(key) for key in keys)
-            return np.fromiter((missing if row is None else row for row in found), np.int32, len(keys))
+        column = self._query_column(keys)
         if out is not None:
-            _check_out(out, column, keys)
-        return self.get_column(column, missing=int(missing), out=out, threads=workers)
+            check_out(out, column.n, keys, *_arrays(column))
+        return self.get_column(column, missing=missing, out=out, threads=workers)
+
+    def _query_column(self, keys: Any) -> KeyColumn:
+        """Read keys to look up: integers that the table cannot hold are misses."""
+        return key_column(keys, kind=self.kind, lookup="signed" if self.is_signed else "unsigned")
 
     def _object_rows(self, keys: Any, missing: int) -> Int32Array | None:
         """Look up Python texts where they lie; None if an item needs a closer look (another kind of null, or a wrong type)."""
@@ -277,7 +293,10 @@ class IdTable(IdTableReader):
     def _probe(self, column: KeyColumn, out: Int32Array, missing: int, threads: int) -> None:
         """Look up the values of a column, in pieces, on threads."""
         if column.kind != self.kind:
-            raise KeyTypeError(f"keys: the table holds keys of kind {self.kind!r}, got kind {column.kind!r}")
+            raise KeyTypeError(
+                f"keys: the table holds keys of kind {self.kind!r}, got kind {column.kind!r}",
+                hint=f"Read them with kind={self.kind!r}",
+            )
         values = column.values
 
         def ints(start: int, stop: int) -> None:
@@ -298,39 +317,12 @@ class IdTable(IdTableReader):
         run(probe, len(out), threads=threads, chunk=min(_CHUNK, max(PIECE, share)))
 
 
-def _rows(rows: Any, n: int) -> Int32Array | None:
-    if rows is None:
-        return None
-    values = np.asarray(rows)
-    if values.dtype.kind not in "iu" and values.size:
-        raise ArgumentError(f"rows must be whole numbers; got dtype {values.dtype}", hint="Convert them to int32")
-    if values.ndim != 1 or len(values) != n:
-        raise ArgumentError(f"rows must have one value a key, shape ({n},); got shape {values.shape}")
-    if n and (int(values.min()) < 0 or int(values.max()) > MAX_ROWS):
-        raise ArgumentError(
-            f"rows must lie between 0 and {MAX_ROWS}; got {int(values.min())} to {int(values.max())}",
-            hint="A row is a position in a payload; -1 is kept for what is missing",
-        )
-    return np.ascontiguousarray(values, dtype=np.int32)
-
-
 def _holds_objects(keys: Any) -> bool:
     if type(keys) is list or type(keys) is tuple:
         return True
     return type(keys) is np.ndarray and keys.dtype == object and keys.ndim == 1 and keys.flags.carray
 
 
-def _all_of_kind(keys: Any, kind: str) -> bool:
-    types = {"int": (int,), "bytes": (str, bytes)}.get(kind, ())
-    return isinstance(keys, list | tuple) and all(key is None or type(key) in types for key in keys)
-
-
-def _check_out(out: Any, column: KeyColumn, keys: Any) -> None:
-    if not isinstance(out, np.ndarray) or out.dtype != np.int32 or not out.dtype.isnative or out.shape != (column.n,):
-        got = f"{out.dtype} of shape {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
-        raise ArgumentError(f"out must be an int32 array of shape ({column.n},); got {got}")
-    if not (out.flags.c_contiguous and out.flags.writeable and out.flags.aligned):
-        raise ArgumentError("out must be contiguous, aligned and writeable", hint="Use np.empty(n, np.int32)")
-    borrowed = [column.values, column.offsets, column.codes, column.nulls, keys if isinstance(keys, np.ndarray) else None]
-    if any(array is not None and np.may_share_memory(out, array) for array in borrowed):
-        raise ArgumentError("out shares memory with keys", hint="Give an array of its own")
+def _arrays(column: KeyColumn) -> tuple[AnyArray | None, ...]:
+    """What a lookup of the column reads."""
+    return column.values, column.offsets, column.codes, column.nulls
