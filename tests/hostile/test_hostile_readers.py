@@ -22,7 +22,7 @@ class Refused(vk.IdTable):
 
 @pytest.mark.parametrize(
     "changes",
-    [{"span": -1}, {"span": 2**70}, {"layout": "lines"}, {"pilots": np.empty((2, 2), np.uint8)}, {"entries": -1}, {"lines": None}],
+    [{"span": -1}, {"span": 2**70}, {"layout": "lines"}, {"pilots": np.empty((2, 2), "u1")}, {"entries": -1}, {"lines": None}],
     ids=lambda changes: "-".join(changes),
 )
 def test_a_reader_that_was_refused_is_empty(changes):
