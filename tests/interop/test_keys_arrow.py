@@ -105,6 +105,63 @@ def test_run_end_encoding_is_decoded():
     assert decoded(key_column(array)) == [b"x", b"x", None, None, None]
 
 
+UUIDS = pa.array([uuid.UUID(int=1).bytes, uuid.UUID(int=2).bytes], pa.binary(16)).cast(pa.uuid())
+WORDS = pa.array(["x", None])
+ENTRIES = {
+    "string": WORDS,
+    "string_view": WORDS.cast(pa.string_view()),
+    "binary_view": WORDS.cast(pa.binary()).cast(pa.binary_view()),
+    "int64": pa.array([1, None]),
+    "uuid": UUIDS,
+    "dictionary": WORDS.dictionary_encode(),
+    "dictionary of views": pa.DictionaryArray.from_arrays([1, 0], WORDS.cast(pa.string_view())),
+    "dictionary of uuids": pa.DictionaryArray.from_arrays([1, 0], UUIDS),
+}
+
+
+def keys_of(entries):
+    """What one entry after the other means as keys."""
+    return [decoded(key_column(entries[i : i + 1]))[0] for i in range(len(entries))]
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_runs_of_every_type(name):
+    first, second = keys_of(ENTRIES[name])
+    runs = pa.RunEndEncodedArray.from_arrays([2, 5], ENTRIES[name])
+    expected = [first, first, second, second, second]
+    assert decoded(key_column(runs)) == expected
+    assert decoded(key_column(runs[1:3])) == expected[1:3]
+    assert decoded(key_column(runs[3:])) == expected[3:]
+    assert decoded(key_column(runs[5:])) == []
+    assert decoded(key_column(pa.chunked_array([runs[1:], runs[:1]]))) == [*expected[1:], first]
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_chunks_of_dictionaries_of_every_type(name):
+    entries = ENTRIES[name]
+    first, second = keys_of(entries)
+    one = pa.DictionaryArray.from_arrays(pa.array([1, 0, None]), entries)
+    other = pa.DictionaryArray.from_arrays(pa.array([0, 0]), entries[1:])
+    assert decoded(key_column(one)) == [second, first, None]
+    assert decoded(key_column(pa.chunked_array([one, other]))) == [second, first, None, second, second]
+    for arrow_type in (one.type, pa.run_end_encoded(pa.int32(), entries.type)):
+        column = key_column(pa.chunked_array([], type=arrow_type))
+        assert decoded(column) == []
+        assert column.kind == key_column(entries).kind
+
+
+def test_dictionaries_that_outgrow_their_codes_when_joined():
+    chunks = [pa.array([f"{i}-{j}" for j in range(100)]).dictionary_encode() for i in range(2)]
+    chunks = [pa.DictionaryArray.from_arrays(chunk.indices.cast(pa.int8()), chunk.dictionary) for chunk in chunks]
+    assert decoded(key_column(pa.chunked_array(chunks)))[::100] == [b"0-0", b"1-0"]
+
+
+def test_a_dictionary_of_an_empty_dictionary_holds_nulls():
+    empty = pa.array([], pa.string()).dictionary_encode()
+    array = pa.DictionaryArray.from_arrays(pa.array([None, None], pa.int8()), empty)
+    assert decoded(key_column(array)) == [None, None]
+
+
 def test_128_bit_forms_agree():
     ids = [uuid.UUID(int=i).bytes for i in (0, 2**128 - 1, 5 << 64)]
     fixed = pa.array([ids[0], None, *ids[1:]], pa.binary(16))
@@ -127,7 +184,7 @@ def test_fixed_size_binary_of_other_widths_is_bytes():
     array = pa.array([b"abc", None, b"x\0\0"], pa.binary(3))
     assert decoded(key_column(array)) == [b"abc", None, b"x\0\0"]
     assert decoded(key_column(array[2:])) == [b"x\0\0"]
-    assert decoded(key_column(pa.array([b"y" * 16], pa.binary(16)), kind="bytes")) == [b"y" * 16]
+    assert decoded(key_column(array, kind="bytes")) == [b"abc", None, b"x\0\0"]
 
 
 @pytest.mark.parametrize("kind", [None, "int", "b16", "bytes"])
@@ -203,6 +260,9 @@ def test_types_that_are_no_keys_are_refused(array, message):
         (pa.array(["a"]), "int"),
         (pa.array(["a"]), "b16"),
         (pa.array([b"x" * 16], pa.binary(16)), "int"),
+        (pa.array([b"x" * 16], pa.binary(16)), "bytes"),
+        (pa.array([b"x" * 16], pa.binary(16)).cast(pa.uuid()), "bytes"),
+        (pa.array([b"x" * 16], pa.binary(16)).dictionary_encode(), "bytes"),
     ],
     ids=str,
 )

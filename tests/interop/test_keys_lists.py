@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.interop.key_decoding import decoded
-from valkyrie.arrays import ListBox, NumpyBox, encodable, key_column
+from valkyrie.arrays import ListBox, NumpyBox, encodable, key_column, payload_column
 from valkyrie.errors import ArgumentError, KeyTypeError
 
 SIGNED = st.integers(-(2**63), 2**63 - 1)
@@ -65,6 +65,29 @@ def test_ranges_are_integers():
     assert decoded(column) == [5, 2, -1, -4]
     assert isinstance(column.box, NumpyBox)
     assert decoded(key_column(range(0))) == []
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        range(2**63, 2**63 + 2),
+        range(2**64 - 1, 2**64 - 5, -2),
+        range(2**63 - 2, 2**63 + 1),
+        range(-(2**63), -(2**63) + 9, 4),
+        range(-(2**63), 2**63, 2**63 - 1),
+        range(0, 2**64, 2**64 - 1),
+    ],
+    ids=str,
+)
+def test_ranges_of_large_integers_are_exact(keys):
+    assert decoded(key_column(keys)) == list(keys)
+
+
+def test_ranges_beyond_64_bits_read_as_lists():
+    keys = range(2**64 - 1, 2**64 + 1)
+    assert decoded(key_column(keys, lookup="unsigned")) == [2**64 - 1, None]
+    with pytest.raises(KeyTypeError, match=r"beyond 64 bits \(first at position 1\)"):
+        key_column(keys)
 
 
 @pytest.mark.parametrize("kind", [None, "int", "b16", "bytes"])
@@ -200,3 +223,21 @@ def test_texts_without_a_utf8_form_can_be_made_null(container):
     assert encodable(key_column(["fine", None], kind="bytes")) is None
     assert encodable(key_column(np.array(["fine", "\ue000"]), kind="bytes")) is None
     assert encodable(key_column(np.array([b"fine"]), kind="bytes")) is None
+
+
+def test_a_list_that_changes_while_it_is_read_is_read_as_it_was():
+    keys = []
+
+    class Restless(uuid.UUID):
+        @property
+        def bytes(self):
+            if len(keys) < 5:
+                keys.append(3)
+            return super().bytes
+
+    keys.extend([Restless(int=1), Restless(int=2)])
+    expected = [uuid.UUID(int=1).bytes, uuid.UUID(int=2).bytes]
+    assert decoded(key_column(keys)) == expected
+    del keys[2:]
+    assert payload_column(keys, "ids")[0].tolist() == expected
+    assert len(keys) > 2

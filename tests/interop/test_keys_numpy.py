@@ -69,7 +69,7 @@ def test_bytes_of_fixed_width_are_text_keys():
     assert key_column(np.array([b"1" * 16])).kind == "bytes"
 
 
-@pytest.mark.parametrize("null", [None, np.nan, "pandas NA"])
+@pytest.mark.parametrize("null", [None, np.nan, "pandas NA", object(), 5, 1.5], ids=["None", "NaN", "NA", "object", "5", "1.5"])
 def test_nulls_of_string_dtype(null):
     if null == "pandas NA":
         null = pytest.importorskip("pandas").NA

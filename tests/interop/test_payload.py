@@ -162,7 +162,11 @@ def test_dates_and_durations(kind, unit):
         values, nulls = payload_column(raw, "when")
         assert values.dtype == base.dtype
         assert values[[0, 2]].tolist() == base[[0, 2]].tolist()
-        assert np.isnat(values[1]) or nulls.tolist() == [False, True, False]
+        assert nulls.tolist() == [False, True, False]
+    masked = np.ma.MaskedArray(base, [True, False, False])
+    assert payload_column(masked, "when")[1].tolist() == [True, True, False]
+    assert payload_column(list(base), "when")[1].tolist() == [False, True, False]
+    assert payload_column(base[[0, 2]], "when")[1] is None
 
 
 def test_days():
@@ -201,6 +205,7 @@ def test_uuids_are_16_bytes():
 
 def test_ranges_and_columns_without_a_value():
     assert read(range(3)) == (np.dtype("i8"), [0, 1, 2])
+    assert read(range(2**63, 2**63 + 2)) == (np.dtype("u8"), [2**63, 2**63 + 1])
     for raw in ([None, None], pa.nulls(2), pl.Series([None, None]), pd.Series([None, None], dtype=object)):
         assert read(raw) == (str, [None, None])
     assert read([]) == (str, [])
@@ -217,6 +222,7 @@ def test_ranges_and_columns_without_a_value():
         ([Decimal(1)], r"a Decimal \(position 0\).*int, float or text"),
         ([object()], r"a object \(position 0\)"),
         ([2**64], "neither int64 nor uint64"),
+        (range(2**64, 2**64 + 2), "neither int64 nor uint64"),
         ([b"a\0"], "trailing NUL"),
         ([WHEN.replace(tzinfo=datetime.UTC)], "time zone"),
         ([WHEN, WHEN.date()], "a mixture of datetime and date"),
@@ -272,3 +278,43 @@ def test_codes_outside_a_dictionary_of_numbers_are_refused():
     array = pa.DictionaryArray.from_arrays(pa.array([0, 1 << 30], pa.int32()), pa.array([1.5, 2.5]), safe=False)
     with pytest.raises(ArgumentError, match="damaged"):
         payload_column(array, "x")
+
+
+UUIDS = pa.array([bytes(16), b"x" * 16], pa.binary(16)).cast(pa.uuid())
+BLOBS = pa.array([b"\xff", None])
+ENTRIES = [
+    pa.array(["x", None]),
+    pa.array(["x", None]).cast(pa.string_view()),
+    pa.array(["x", None]).dictionary_encode(),
+    pa.array([1.5, None]),
+    pa.array([datetime.date(2026, 1, 2), None]),
+    BLOBS,
+    BLOBS.cast(pa.binary_view()),
+    UUIDS,
+]
+
+
+@pytest.mark.parametrize("entries", ENTRIES, ids=lambda entries: str(entries.type))
+def test_dictionaries_and_runs_of_every_type(entries):
+    dtype, (first, second) = read(entries)
+    one = pa.DictionaryArray.from_arrays(pa.array([1, 0]), entries)
+    assert read(one) == (dtype, [second, first])
+    assert read(pa.chunked_array([one, one[1:]])) == (dtype, [second, first, first])
+    runs = pa.RunEndEncodedArray.from_arrays([2, 3], entries)
+    assert read(runs) == (dtype, [first, first, second])
+    assert read(pa.chunked_array([runs, runs[1:]])) == (dtype, [first, first, second, first, second])
+
+
+def test_a_dictionary_of_an_empty_dictionary_is_a_column_of_nulls():
+    empty = pa.array([], pa.string()).dictionary_encode()
+    array = pa.DictionaryArray.from_arrays(pa.array([None, None], pa.int8()), empty)
+    assert read(array) == (str, [None, None])
+
+
+@pytest.mark.parametrize("null", [None, np.nan, object(), 5], ids=["None", "NaN", "object", "5"])
+def test_whatever_stands_for_null_in_string_dtype_is_null(null):
+    assert read(np.array(["a", null, ""], dtype=np.dtypes.StringDType(na_object=null))) == (str, ["a", None, ""])
+
+
+def test_a_text_that_stands_for_null_is_that_text():
+    assert read(np.array(["a", "none"], dtype=np.dtypes.StringDType(na_object="none"))) == (str, ["a", "none"])

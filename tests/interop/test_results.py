@@ -272,6 +272,8 @@ def test_a_fill_value_stands_in_every_container(box):
         (NAMES, "none"),
         (NAMES, "x"),
         (np.array([1, 2, 3], dtype="M8[us]"), datetime.datetime(2026, 1, 1)),
+        (np.array([1, 2, 3], dtype="M8[s]"), datetime.datetime(9999, 12, 31)),
+        (np.array([1, 2, 3], dtype="m8[ms]"), datetime.timedelta(milliseconds=1500)),
     ]
     for values, fill in fills:
         out = listed(box.column(values, MISSING, fill=fill))
@@ -298,6 +300,19 @@ def test_a_fill_value_stands_in_every_container(box):
         (np.zeros(3, dtype="S2"), "a"),
         (np.zeros(3, dtype="M8[s]"), 5),
         (np.zeros(3, dtype="m8[s]"), 5),
+        (np.zeros(3, dtype="M8[ns]"), datetime.date(9999, 12, 31)),
+        (np.zeros(3, dtype="M8[ns]"), np.datetime64(2**60, "Y")),
+        (np.zeros(3, dtype="M8[D]"), datetime.datetime(2026, 1, 1, 12, 34)),
+        (np.zeros(3, dtype="M8[us]"), pd.Timestamp(1)),
+        (np.zeros(3, dtype="M8[s]"), datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)),
+        (np.zeros(3, dtype="m8[s]"), datetime.timedelta(milliseconds=1500)),
+        (np.zeros(3, dtype="m8[s]"), np.timedelta64(1500, "ms")),
+        (np.zeros(3, dtype="m8[s]"), np.timedelta64(1, "M")),
+        (np.zeros(3, dtype="m8[ns]"), datetime.timedelta.max),
+        (np.zeros(3, dtype="M8[s]"), np.timedelta64(1, "s")),
+        (np.zeros(3, dtype="U2"), "\ud800"),
+        pytest.param(NAMES, "\ud800", id="text-surrogate"),
+        pytest.param(NAMES, np.timedelta64(1, "s"), id="text-timedelta64"),
         (np.zeros(3, dtype="V4"), b"abc"),
         pytest.param(NAMES, 5, id="text-5"),
     ],
@@ -362,3 +377,44 @@ def test_uuid_payload_comes_as_bytes():
     values = np.array([uuid.UUID(int=1).bytes], dtype="V16")
     assert ArrowBox().column(values).type == pa.binary(16)
     assert PolarsBox().column(values).dtype == pl.Binary
+
+
+@pytest.mark.parametrize("unit", ["D", "s", "ns"])
+@pytest.mark.parametrize("kind", ["M", "m"])
+@each_box
+def test_not_a_time_is_null_beside_other_nulls(box, kind, unit):
+    values = np.array([1, 2, "NaT"], dtype=f"{kind}8[{unit}]")
+    for missing in (None, MISSING):
+        out = listed(box.column(values, missing))
+        assert pd.isna(out).tolist() == [False, missing is not None, True]
+        table = box.table({"when": (values, missing)})
+        assert pd.isna(listed(table["when"])).tolist() == [False, missing is not None, True]
+
+
+def test_nanoseconds_and_pandas_times_fill_in_full():
+    out = NumpyBox().column(np.array([1, 2, 3], "M8[ns]"), MISSING, fill=pd.Timestamp(5))
+    assert out.astype(int).tolist() == [1, 5, 3]
+    assert np.isnat(NumpyBox().column(np.array([1, 2, 3], "M8[ns]"), MISSING, fill=pd.NaT)[1])
+    out = NumpyBox().column(np.array([1, 2, 3], "m8[ns]"), MISSING, fill=pd.Timedelta(5))
+    assert out.astype(int).tolist() == [1, 5, 3]
+
+
+@pytest.mark.parametrize(
+    ("box", "dtype"),
+    [
+        (ArrowBox(), "M8[D]"),
+        (PolarsBox(), "M8[D]"),
+        (PandasBox(None, None), "M8[D]"),
+        (ArrowBox(), "M8[h]"),
+        (PolarsBox(), "M8[s]"),
+        (ArrowBox(), "m8[D]"),
+        (PolarsBox(), "m8[s]"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_times_beyond_a_library_are_refused(box, dtype):
+    values = np.array([1, 2**60, 3], dtype)
+    with pytest.raises(ArgumentError, match=r"when: .* is beyond the dates or durations of the result's library"):
+        box.column(values, name="when")
+    # what is missing has no value that could be beyond anything
+    assert pd.isna(listed(box.column(values, MISSING))).tolist() == MISSING.tolist()

@@ -217,3 +217,10 @@ def test_html_is_escaped():
     assert "5 more rows" in seen.text
     assert "currentColor" in html
     assert "<script" not in html
+
+
+def test_not_a_time_is_missing():
+    times = np.array([1, "NaT"], "M8[s]")
+    for columns in (Columns({"when": times}), Columns.from_answers({"when": (times, None)})):
+        assert columns.missing("when").tolist() == [False, True]
+        assert columns.to_arrow()["when"].null_count == 1

@@ -92,10 +92,81 @@ def test_a_single_key_gives_a_record(table):
     record = table.route(IDS[6])
     assert list(record) == list(PAYLOAD)
     assert record["name"] == "näme 6"
-    assert record["day"] == np.datetime64("2020-01-07")
+    assert {name: type(record[name]) for name in ("day", "span", "code", "blob", "half", "complex")} == {
+        "day": datetime.date,
+        "span": datetime.timedelta,
+        "code": bytes,
+        "blob": bytes,
+        "half": float,
+        "complex": complex,
+    }
+    assert record["day"] == datetime.date(2020, 1, 7)
+    assert record["span"] == datetime.timedelta(seconds=6)
+    assert record["blob"] == PAYLOAD["blob"][6].tobytes()
     assert table.route(IDS[5])["name"] is None
     assert table.route(3) is None
     assert table.route(3, "nowhere") == "nowhere"
+
+
+@pytest.mark.parametrize(
+    ("dtype", "number", "expected"),
+    [
+        ("M8[D]", 1, datetime.date(1970, 1, 2)),
+        ("M8[s]", 1, datetime.datetime(1970, 1, 1, 0, 0, 1)),
+        ("M8[ns]", 1000, datetime.datetime(1970, 1, 1, 0, 0, 0, 1)),
+        ("M8[ns]", 1001, np.datetime64(1001, "ns")),
+        ("M8[s]", 2**60, np.datetime64(2**60, "s")),
+        ("m8[ns]", 1000, datetime.timedelta(microseconds=1)),
+        ("m8[ns]", 1, np.timedelta64(1, "ns")),
+        ("m8[D]", 2, datetime.timedelta(days=2)),
+        ("m8[M]", 2, np.timedelta64(2, "M")),
+    ],
+)
+def test_a_record_holds_times_of_python_where_there_are_such(dtype, number, expected):
+    table = vk.RouteTable.build({"id": [1, 2], "when": np.array([number, "NaT"], dtype)})
+    got = table.route(1)["when"]
+    assert type(got) is type(expected)
+    assert got == expected
+    assert table.route(2) == {"when": None}
+
+
+@pytest.mark.parametrize("dtype", ["M8[D]", "M8[ns]", "m8[s]", "m8[ns]"])
+def test_not_a_time_is_null(dtype):
+    table = vk.RouteTable.build({"id": [1, 2, 3], "when": np.array([1, "NaT", 3], dtype)})
+    parts = {name: values for name, values in table.to_columns().items() if name != "payload/when/nulls"}
+    assert len(parts) < len(table.to_columns())
+    for one in (table, vk.RouteTable.from_columns(parts)):
+        assert one.route(2) == {"when": None}
+        for keys in ([1, 2, 9], pa.array([1, 2, 9]), pl.Series([1, 2, 9]), pd.Series([1, 2, 9]), np.array([1, 2, 9])):
+            for got in (one.route_many(keys, "when"), one.route_many(keys, ["when"])["when"]):
+                items = got.to_pylist() if hasattr(got, "to_pylist") else list(got)
+                assert pd.isna(items).tolist() == [False, True, True]
+
+
+def test_one_column_fills_are_refused_by_its_name(table):
+    for name, fill in (("name", 5), ("name", "\ud800"), ("tiny", 1000), ("span", np.timedelta64(1, "ms"))):
+        for keys in (QUERIES, pd.Series(QUERIES, name="key"), pa.array(QUERIES)):
+            with pytest.raises(ArgumentError, match=f"missing: .* does not fit column '{name}'"):
+                table.route_many(keys, name, missing=fill)
+    series = table.route_many(pd.Series(QUERIES, name="key"), "name", missing="?")
+    assert (series.name, series[1]) == ("key", "?")
+
+
+def test_structured_results_for_lists_hold_no_nulls(table):
+    records = table.route_many([IDS[0], 3], ["tiny", "wide", "name"])
+    assert records[1].tolist() == (-1, 2**64 - 1, None)
+
+
+@pytest.mark.parametrize("arrow_type", [pa.uuid(), pa.binary(16)], ids=str)
+def test_uuids_are_no_keys_of_a_table_of_text(arrow_type):
+    ids = [uuid.UUID(int=i).bytes for i in (1, 2)]
+    texts = vk.RouteTable.build({"id": ids, "x": [1, 2]})
+    assert texts.index.kind == "bytes"
+    asked = pa.array(ids, pa.binary(16)).cast(arrow_type)
+    for keys in (asked, pa.chunked_array([asked, asked]), pa.DictionaryArray.from_arrays([0, 1], asked)):
+        with pytest.raises(KeyTypeError, match="kind 'bytes'.*cast them to Arrow binary"):
+            texts.route_many(keys, "x")
+    assert texts.route_many(asked.cast(pa.binary(16)).cast(pa.binary()), "x").to_pylist() == [1, 2]
 
 
 def test_frames_of_every_library_build_the_same_table(table):
@@ -159,6 +230,7 @@ def test_dates_come_back_as_dates():
     ("make", "error", "says"),
     [
         (lambda t: t.route_many([1], "nmae"), UnknownColumnError, "'name'"),
+        (lambda t: t.route_many([1], 5), ArgumentError, "columns: names of columns are needed, got 5"),
         (lambda t: t.route_many([1], ["tiny", "zzz"]), UnknownColumnError, "zzz"),
         (lambda t: t.route_many(["x"], "tiny"), KeyTypeError, "int"),
         (lambda t: vk.RouteTable.build({"id": [1], "x": [1]}, key="idd"), UnknownColumnError, "'id'"),

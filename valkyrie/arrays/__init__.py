@@ -2,7 +2,7 @@
 
 from valkyrie.arrays.arrow_container import ArrowBox
 from valkyrie.arrays.columns import Columns
-from valkyrie.arrays.containers import Answers, Container, ListBox, NumpyBox, fill_of
+from valkyrie.arrays.containers import Answers, Container, ListBox, NumpyBox, apply_fill, fill_of, python_value
 from valkyrie.arrays.frames import Frame, read_frame, require_column
 from valkyrie.arrays.key_kinds import KeyColumn
 from valkyrie.arrays.keys import key_column
@@ -26,12 +26,14 @@ __all__ = [
     "PolarsBox",
     "StringDictionary",
     "Strings",
+    "apply_fill",
     "default_missing",
     "encodable",
     "fill_of",
     "fill_scalar",
     "key_column",
     "payload_column",
+    "python_value",
     "read_frame",
     "require_column",
 ]

@@ -18,6 +18,7 @@ from valkyrie.typing import AnyArray, BoolArray, Int32Array, UInt8Array
 __all__ = [
     "boolean_values",
     "checked",
+    "decoded_dictionary",
     "dictionary_codes",
     "fixed_size_values",
     "is_arrow_text",
@@ -39,21 +40,31 @@ def one_array(column: Any, argument: str) -> Any:
     pa = pyarrow("an Arrow column")
     if not isinstance(column, pa.ChunkedArray):
         return _plain_storage(pa, column, argument)
-    if column.num_chunks == 1:
-        return _plain_storage(pa, column.chunk(0), argument)
     if column.num_chunks == 0:
-        return _plain_storage(pa, pa.array([], type=column.type), argument)
-    if pa.types.is_dictionary(column.type):
-        column = checked(column, argument, full=True).unify_dictionaries()
-    else:
-        checked(column, argument, full=_is_read_by_arrow(pa, column.type))
+        return _plain_storage(pa, _empty(pa, column.type), argument)
+    chunks = [_plain_storage(pa, chunk, argument) for chunk in column.chunks]
+    if len(chunks) == 1:
+        return chunks[0]
+    if pa.types.is_dictionary(chunks[0].type):
+        return _joined_dictionaries(pa, chunks, argument)
     try:
-        joined = column.combine_chunks()
+        return pa.chunked_array(chunks).combine_chunks()
     except pa.ArrowInvalid:
         # 32-bit offsets end at 2 GiB of text
-        large = pa.large_string() if pa.types.is_string(column.type) else pa.large_binary()
-        joined = column.cast(large).combine_chunks()
-    return _plain_storage(pa, joined, argument)
+        return pa.chunked_array([_large(pa, chunk) for chunk in chunks]).combine_chunks()
+
+
+def decoded_dictionary(array: Any, argument: str) -> Any:
+    """Return an array of the values that the codes of a dictionary array stand for.
+
+    Raises
+    ------
+    ArgumentError
+        It is damaged.
+    """
+    pa = pyarrow("an Arrow column")
+    entries = one_array(checked(array, argument, full=True).dictionary, argument)
+    return _large(pa, entries).take(array.indices)
 
 
 def checked(array: Any, argument: str, *, full: bool = False) -> Any:
@@ -91,15 +102,43 @@ def _plain_storage(pa: Any, array: Any, argument: str) -> Any:
         array = array.storage
     checked(array, argument, full=_is_read_by_arrow(pa, array.type))
     if pa.types.is_run_end_encoded(array.type):
-        import pyarrow.compute
-
-        array = pyarrow.compute.run_end_decode(array)
+        return _without_runs(pa, array, argument)
     match str(array.type):
         case "string_view":
             return array.cast(pa.large_string())
         case "binary_view":
             return array.cast(pa.large_binary())
     return array
+
+
+def _without_runs(pa: Any, array: Any, argument: str) -> Any:
+    # Arrow's own decoder knows neither views nor dictionaries nor uuids
+    ends = np.clip(number_values(array.run_ends).astype(np.int64) - array.offset, 0, len(array))
+    runs = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))
+    return _large(pa, _plain_storage(pa, array.values, argument)).take(pa.array(runs))
+
+
+def _joined_dictionaries(pa: Any, chunks: list[Any], argument: str) -> Any:
+    for chunk in chunks:
+        checked(chunk, argument, full=True)
+    try:
+        return pa.chunked_array(chunks).unify_dictionaries().combine_chunks()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        # Arrow does not unify dictionaries that hold a null, are of some types, or outgrow the codes
+        return one_array(pa.chunked_array([decoded_dictionary(chunk, argument) for chunk in chunks]), argument)
+
+
+def _empty(pa: Any, arrow_type: Any) -> Any:
+    # Arrow cannot make an empty array of every encoding, and without values it does not matter
+    while pa.types.is_dictionary(arrow_type) or pa.types.is_run_end_encoded(arrow_type):
+        arrow_type = arrow_type.value_type
+    return pa.nulls(0, arrow_type)
+
+
+def _large(pa: Any, array: Any) -> Any:
+    if pa.types.is_string(array.type):
+        return array.cast(pa.large_string())
+    return array.cast(pa.large_binary()) if pa.types.is_binary(array.type) else array
 
 
 def is_arrow_text(arrow_type: Any) -> bool:

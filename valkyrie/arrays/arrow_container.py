@@ -45,7 +45,7 @@ class ArrowBox:
 
 
 def arrow_array(values: AnyArray | Strings, missing: BoolArray | None, name: str | None = None) -> Any:
-    """Return an Arrow array, null where ``missing``; numbers of the machine's byte order are not copied."""
+    """Return an Arrow array, null where ``missing``, which counts NaT; numbers of the machine's byte order are not copied."""
     pa = pyarrow("an Arrow result")
     mask = missing if missing is not None and missing.any() else None
     if isinstance(values, Strings):
@@ -55,7 +55,8 @@ def arrow_array(values: AnyArray | Strings, missing: BoolArray | None, name: str
     if kind == "V":
         return _fixed_size_binary(pa, values, mask)
     if kind in "Mm":
-        values = to_unit_of(values, ("D", "s", "ms", "us", "ns") if kind == "M" else ("s", "ms", "us", "ns"), name)
+        units = ("D", "s", "ms", "us", "ns") if kind == "M" else ("s", "ms", "us", "ns")
+        values = to_unit_of(values, units, name, missing)
     try:
         return pa.array(values, mask=mask)
     except pa.ArrowNotImplementedError as error:

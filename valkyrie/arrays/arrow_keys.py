@@ -27,13 +27,13 @@ __all__ = ["from_arrow"]
 
 
 def from_arrow(column: Any, kind: str | None, argument: str, box: Container) -> KeyColumn:
-    """Read keys from a pyarrow Array or ChunkedArray, without a copy if it has one chunk and is no string_view.
+    """Read keys from a pyarrow Array or ChunkedArray, without a copy if it has one chunk, no views and no runs.
 
     Parameters
     ----------
     column : pyarrow.Array or pyarrow.ChunkedArray, length n
-        Integers, string, binary, their large and view forms, fixed_size_binary, arrow.uuid, null, or a dictionary
-        of these.
+        Integers, string, binary, their large and view forms, fixed_size_binary, arrow.uuid, null, or a dictionary or runs
+        of these. fixed_size_binary(16) is a column of 128-bit ids, other widths are bytes.
     kind, argument, box
         As ``key_column``.
 
@@ -57,8 +57,8 @@ def from_arrow(column: Any, kind: str | None, argument: str, box: Container) -> 
         return KeyColumn("int", "int", number_values(array), n, box, nulls=null_mask(array))
     if types.is_fixed_size_binary(arrow_type):
         data = fixed_size_values(array)
-        if arrow_type.byte_width == 16 and kind != "bytes":
-            require_kind(kind, "b16", argument, got)
+        if arrow_type.byte_width == 16:
+            require_kind(kind, "b16", argument, got, "If they are text, cast them to Arrow binary" if kind == "bytes" else "")
             return KeyColumn("b16", "b16", data.view(B16), n, box, nulls=null_mask(array))
         require_kind(kind, "bytes", argument, got)
         offsets = np.arange(n + 1, dtype=np.int64) * arrow_type.byte_width
@@ -79,7 +79,7 @@ def _from_dictionary(array: Any, kind: str | None, argument: str, box: Container
     if entries.untyped:
         return untyped_column(n, kind, box)
     codes, nulls = dictionary_codes(number_values(array.indices), null_mask(array.indices), entries.nulls, entries.n, argument)
-    if entries.codes is not None:
+    if entries.codes is not None and entries.n:
         codes = np.where(codes < 0, np.int32(-1), entries.codes[codes])
     return replace(entries, n=n, codes=codes, nulls=nulls)
 

@@ -15,6 +15,7 @@ from valkyrie.arrays.payload import payload_column
 from valkyrie.arrays.payload_values import PayloadValues
 from valkyrie.arrays.polars_container import PolarsBox
 from valkyrie.arrays.strings import Strings
+from valkyrie.arrays.time_units import with_not_a_time
 from valkyrie.errors import ArgumentError, UnknownColumnError
 from valkyrie.typing import AnyArray, BoolArray
 
@@ -233,7 +234,7 @@ def _read_only(pair: PayloadValues) -> PayloadValues:
         return values.masked(missing), None
     values = values.view()
     values.flags.writeable = False
-    return values, missing if missing is not None and missing.any() else None
+    return values, with_not_a_time(values, missing if missing is not None and missing.any() else None)
 
 
 def _equal(left: Columns, right: Columns, name: str) -> bool:

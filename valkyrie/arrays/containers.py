@@ -13,11 +13,15 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 
 from valkyrie.arrays.missing import default_missing, fill_scalar, with_missing
-from valkyrie.arrays.strings import Strings
+from valkyrie.arrays.strings import Strings, is_encodable
+from valkyrie.arrays.time_units import changed_times, with_not_a_time
 from valkyrie.errors import ArgumentError
 from valkyrie.typing import AnyArray, BoolArray
 
-__all__ = ["Answers", "Container", "ListBox", "NumpyBox", "apply_fill", "fill_of"]
+__all__ = ["Answers", "Container", "ListBox", "NumpyBox", "apply_fill", "fill_of", "python_value"]
+
+_FINE = ("ns", "ps", "fs", "as")
+"""Units finer than Python's dates and durations."""
 
 Answers: TypeAlias = Mapping[str, tuple[AnyArray | Strings, BoolArray | None]]
 """Columns of a result by name: values, and where they are missing."""
@@ -55,15 +59,18 @@ class Container(Protocol):
 def apply_fill(
     values: AnyArray | Strings, missing: BoolArray | None, name: str | None, fill: Any
 ) -> tuple[AnyArray | Strings, BoolArray | None]:
-    """Put the caller's fill value in its places, after which nothing is missing; without one, only merge the nulls."""
+    """Put the caller's fill value in its places, after which nothing is missing; without one, only merge the nulls.
+
+    NaT is null, whoever made the column: beside a mask, Arrow would take the number behind it for a date.
+    """
     if isinstance(values, Strings):
         values = values.masked(missing)
         if fill is None:
             return values, values.nulls
-        if not isinstance(fill, str):
+        if not isinstance(fill, str) or not is_encodable(fill):
             raise ArgumentError(
                 f"missing: {fill!r} does not fit column {name or 'column'!r} of text",
-                hint="Give a str, or missing=None for nulls",
+                hint="Give a str that has a UTF-8 form, or missing=None for nulls",
                 argument="missing",
                 column=name,
                 value=fill,
@@ -71,6 +78,7 @@ def apply_fill(
         return values.filled(fill), None
     if not values.dtype.isnative:
         values = values.astype(values.dtype.newbyteorder("="))
+    missing = with_not_a_time(values, missing)
     if fill is None:
         return values, missing
     return with_missing(values, missing, fill_scalar(fill, values.dtype, name or "column")), None
@@ -136,6 +144,20 @@ class ListBox:
         return NumpyBox().table(columns, fill)
 
 
+def python_value(item: Any) -> Any:
+    """Return a numpy scalar as the Python value that is equal to it; numpy's own if Python has none, None for NaT."""
+    if not isinstance(item, np.generic):
+        return item
+    if not isinstance(item, (np.datetime64, np.timedelta64)):
+        return item.item()
+    if np.isnat(item):
+        return None
+    time = np.asarray(item)
+    coarse = time.astype(f"{time.dtype.kind}8[us]") if np.datetime_data(item.dtype)[0] in _FINE else time
+    value = coarse.item()
+    # an int is how numpy says that Python has no such date or duration
+    return item if isinstance(value, int) or changed_times(time, coarse) else value
+
+
 def _beyond_python(dtype: np.dtype[Any]) -> bool:
-    fine = ("ns", "ps", "fs", "as")
-    return dtype.kind in "Mm" and np.datetime_data(dtype)[0] in (fine if dtype.kind == "M" else (*fine, "M", "Y"))
+    return dtype.kind in "Mm" and np.datetime_data(dtype)[0] in (_FINE if dtype.kind == "M" else (*_FINE, "M", "Y"))

@@ -18,6 +18,7 @@ from valkyrie.arrays.numpy_keys import from_ndarray, from_strings
 from valkyrie.arrays.pandas_keys import from_pandas, pandas_box
 from valkyrie.arrays.polars_container import PolarsBox
 from valkyrie.arrays.polars_keys import from_polars
+from valkyrie.arrays.ranges import range_values
 from valkyrie.arrays.strings import Strings
 from valkyrie.errors import ArgumentError
 
@@ -65,7 +66,8 @@ def key_column(
     if isinstance(keys, np.ndarray):
         return from_ndarray(keys, kind, argument, NumpyBox(), lookup)
     if isinstance(keys, (list, tuple)):
-        return from_objects(keys, kind, argument, ListBox(), lookup=lookup)
+        # a copy, since another thread may change a list while it is read
+        return from_objects(tuple(keys), kind, argument, ListBox(), lookup=lookup)
     if keys is None or isinstance(keys, _SCALARS):
         raise ArgumentError(
             f"{argument}: an array of keys is needed, got a single {type(keys).__name__}",
@@ -73,7 +75,10 @@ def key_column(
             argument=argument,
         )
     if isinstance(keys, range):
-        return from_ndarray(np.arange(keys.start, keys.stop, keys.step), kind, argument, NumpyBox(), lookup)
+        numbers = range_values(keys)
+        if numbers is None:
+            return from_objects(tuple(keys), kind, argument, NumpyBox(), lookup=lookup)
+        return from_ndarray(numbers, kind, argument, NumpyBox(), lookup)
     if isinstance(keys, Strings):
         return from_strings(keys, kind, argument, NumpyBox())
     column = _from_library(keys, kind, argument, lookup)

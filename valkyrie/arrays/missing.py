@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
 import numbers
 from typing import Any
 
 import numpy as np
 
+from valkyrie.arrays.time_units import time_scalar
 from valkyrie.errors import ArgumentError
 from valkyrie.typing import AnyArray, BoolArray
 
@@ -47,7 +47,8 @@ def fill_scalar(fill: Any, dtype: np.dtype[Any], name: str) -> Any:
     Raises
     ------
     ArgumentError
-        The value does not fit the dtype of the column: another type, out of range, or longer than the items.
+        The value does not fit the dtype of the column: another type, out of range, longer than the items, finer than the
+        unit of dates and durations, or text without a UTF-8 form.
     """
     misfit = ArgumentError(
         f"missing: {fill!r} does not fit column {name!r} of dtype {dtype}",
@@ -70,10 +71,6 @@ def fill_scalar(fill: Any, dtype: np.dtype[Any], name: str) -> Any:
             fits = number
         case "U" | "S":
             fits = isinstance(fill, str if dtype.kind == "U" else bytes)
-        case "M":
-            fits = isinstance(fill, (np.datetime64, datetime.date))
-        case "m":
-            fits = isinstance(fill, (np.timedelta64, datetime.timedelta))
         case "V":
             width = fill.nbytes if isinstance(fill, np.void) else len(fill) if isinstance(fill, bytes) else -1
             fits = width == dtype.itemsize
@@ -82,6 +79,10 @@ def fill_scalar(fill: Any, dtype: np.dtype[Any], name: str) -> Any:
     if not fits:
         raise misfit
     try:
+        if dtype.kind in "Mm":
+            return time_scalar(fill, dtype)
+        if dtype.kind == "U":
+            fill.encode()
         with np.errstate(over="ignore"):
             scalar = np.array(fill, dtype=dtype)
     except (TypeError, ValueError, OverflowError) as error:

@@ -96,12 +96,13 @@ def from_strings(strings: Strings, kind: str | None, argument: str, box: Contain
 
 
 def string_nulls(array: AnyArray) -> BoolArray | None:
-    """Return where a StringDType array holds its ``na_object`` (None, NaN, pandas' NA), None if nowhere."""
-    if not hasattr(array.dtype, "na_object"):
+    """Return where a StringDType array holds its ``na_object``, None if nowhere; a text that stands for null is a text."""
+    null = getattr(array.dtype, "na_object", "")
+    if isinstance(null, str):
         return None
-    null = array.dtype.na_object
-    # numpy compares such an array with None item by item; a cast to NaN and a test for it is eight times faster
-    with_nan = array if null is not None else array.astype(np.dtypes.StringDType(na_object=np.nan))
+    # numpy finds NaN and NA by itself; compared with another object, an array is read item by item: eight times slower
+    found = (isinstance(null, float) and null != null) or type(null).__name__ == "NAType"
+    with_nan = array if found else array.astype(np.dtypes.StringDType(na_object=np.nan))
     nulls: BoolArray = np.isnan(with_nan)
     return nulls if nulls.any() else None
 

@@ -78,7 +78,7 @@ def _pandas_values(values: AnyArray | Strings, missing: BoolArray | None, name: 
         case "b":
             return pd.arrays.BooleanArray(values, mask)
         case "M" | "m":
-            values = to_unit_of(values, ("s", "ms", "us", "ns"), name)
+            values = to_unit_of(values, ("s", "ms", "us", "ns"), name, missing)
             return with_missing(values, missing, default_missing(values.dtype))
         case "U":
             return _text(with_missing(values.astype(object), missing, None))

@@ -12,6 +12,7 @@ from valkyrie.arrays.pandas_keys import pandas_dtype, pandas_nulls, pandas_objec
 from valkyrie.arrays.payload_arrow import arrow_values
 from valkyrie.arrays.payload_values import PayloadValues, item_values, ndarray_values, unfit
 from valkyrie.arrays.polars_keys import polars_nulls, polars_objects
+from valkyrie.arrays.ranges import range_values
 from valkyrie.arrays.strings import Strings
 
 __all__ = ["payload_column"]
@@ -34,7 +35,7 @@ def payload_column(raw: Any, name: str) -> PayloadValues:
         ``raw`` and need not be writeable: copy what must not change.
     nulls : ndarray of bool, shape (n,), or None
         True where ``raw`` is null; the value there is arbitrary. None if nothing is, and with Strings, whose codes are
-        -1 there. NaN and NaT in numpy arrays are values.
+        -1 there. NaT is null; NaN in a numpy array is a value.
 
     Raises
     ------
@@ -48,9 +49,11 @@ def payload_column(raw: Any, name: str) -> PayloadValues:
     if isinstance(raw, np.ndarray):
         return ndarray_values(raw, name)
     if isinstance(raw, (list, tuple)):
-        return item_values(raw, name)
+        # a copy, since another thread may change a list while it is read
+        return item_values(tuple(raw), name)
     if isinstance(raw, range):
-        return ndarray_values(np.arange(raw.start, raw.stop, raw.step), name)
+        numbers = range_values(raw)
+        return item_values(raw, name) if numbers is None else ndarray_values(numbers, name)
     pandas, polars, arrow = loaded("pandas"), loaded("polars"), loaded("pyarrow")
     if pandas is not None and isinstance(raw, (pandas.Series, pandas.Index, pandas.api.extensions.ExtensionArray)):
         return _pandas_values(raw, name)

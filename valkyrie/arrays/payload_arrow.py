@@ -9,6 +9,7 @@ import numpy as np
 from valkyrie.arrays.arrow_buffers import (
     boolean_values,
     checked,
+    decoded_dictionary,
     dictionary_codes,
     fixed_size_values,
     is_arrow_text,
@@ -40,10 +41,10 @@ def arrow_values(column: Any, name: str) -> PayloadValues:
         checked(array, argument, full=True)
     got = f"Arrow {arrow_type}"
     if types.is_dictionary(arrow_type):
-        if not is_arrow_text(arrow_type.value_type) and str(arrow_type.value_type) != "string_view":
-            return arrow_values(array.dictionary_decode(), name)
+        if not _is_string(types, one_array(array.dictionary, argument).type):
+            return arrow_values(decoded_dictionary(array, argument), name)
         return _strings(array, name), None
-    if types.is_string(arrow_type) or types.is_large_string(arrow_type):
+    if _is_string(types, arrow_type):
         return _strings(array.dictionary_encode(), name), None
     if types.is_null(arrow_type):
         return item_values([None] * len(array), name)
@@ -72,12 +73,13 @@ def arrow_values(column: Any, name: str) -> PayloadValues:
     raise unfit(name, got)
 
 
+def _is_string(types: Any, arrow_type: Any) -> bool:
+    return bool(types.is_string(arrow_type) or types.is_large_string(arrow_type))
+
+
 def _strings(array: Any, name: str) -> Strings:
-    pa = pyarrow("an Arrow column")
     argument = f"column {name!r}"
     dictionary = one_array(array.dictionary, argument)
-    if not (pa.types.is_string(dictionary.type) or pa.types.is_large_string(dictionary.type)):
-        return _strings(array.dictionary_decode().cast(pa.large_string()).dictionary_encode(), name)
     offsets, data = text_buffers(dictionary, argument)
     first, last = int(offsets[0]), int(offsets[-1])
     texts = StringDictionary(offsets.astype(np.int64) - first, data[first:last])

@@ -11,6 +11,7 @@ import numpy as np
 
 from valkyrie.arrays.numpy_keys import string_nulls
 from valkyrie.arrays.strings import Strings
+from valkyrie.arrays.time_units import with_not_a_time
 from valkyrie.errors import ArgumentError
 from valkyrie.records import B16
 from valkyrie.typing import AnyArray, BoolArray
@@ -29,7 +30,7 @@ def unfit(name: str, got: str, hint: str = _ALLOWED, **data: Any) -> ArgumentErr
 
 
 def ndarray_values(array: AnyArray, name: str) -> PayloadValues:
-    """Read a payload column from an array of one dimension; the mask of a masked array marks nulls."""
+    """Read a payload column from an array of one dimension; the mask of a masked array marks nulls, and so does NaT."""
     nulls = np.ma.getmaskarray(array) if isinstance(array, np.ma.MaskedArray) else None
     array = np.asarray(array)
     dtype = array.dtype
@@ -58,7 +59,7 @@ def ndarray_values(array: AnyArray, name: str) -> PayloadValues:
     if dtype.kind in "SUV" and dtype.itemsize == 0:
         array = np.zeros(len(array), dtype=f"{dtype.kind}1")
     values = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
-    return values, nulls if nulls is not None and nulls.any() else None
+    return values, with_not_a_time(values, nulls if nulls is not None and nulls.any() else None)
 
 
 def item_values(items: Sequence[Any], name: str) -> PayloadValues:
@@ -87,7 +88,8 @@ def item_values(items: Sequence[Any], name: str) -> PayloadValues:
         case "datetime" if any(value.tzinfo is not None for value in values):
             raise unfit(name, "datetimes with a time zone", "Convert them to UTC and drop the time zone")
         case _:
-            return np.array(values, dtype=dtype), nulls
+            array: AnyArray = np.array(values, dtype=dtype)
+            return array, with_not_a_time(array, nulls)
 
 
 _FORMS: dict[str, tuple[Any, str | None]] = {

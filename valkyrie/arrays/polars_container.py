@@ -53,9 +53,9 @@ def _series(name: str, values: AnyArray | Strings, missing: BoolArray | None) ->
         return texts.gather(pl.Series(codes)).alias(name)
     match values.dtype.kind:
         case "M":
-            values = to_unit_of(values, ("D", "ms", "us", "ns"), name)
+            values = to_unit_of(values, ("D", "ms", "us", "ns"), name, missing)
         case "m":
-            values = to_unit_of(values, ("ms", "us", "ns"), name)
+            values = to_unit_of(values, ("ms", "us", "ns"), name, missing)
         case "c":
             raise ArgumentError(
                 f"{name or 'column'}: polars has no type for numpy {values.dtype}",

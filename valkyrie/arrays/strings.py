@@ -17,7 +17,7 @@ from valkyrie.errors import ArgumentError, CapacityError
 from valkyrie.records import MAX_ROWS
 from valkyrie.typing import AnyArray, BoolArray, Int32Array, Int64Array, ObjectArray, UInt8Array
 
-__all__ = ["StringDictionary", "Strings"]
+__all__ = ["StringDictionary", "Strings", "is_encodable"]
 
 
 class StringDictionary:
@@ -215,6 +215,15 @@ class Strings:
     def to_objects(self) -> ObjectArray:
         """Return Python strings, None where null: ndarray of object, shape (n,)."""
         return self.dictionary.objects[self.codes]
+
+
+def is_encodable(text: str) -> bool:
+    """Tell whether a text has a UTF-8 form: one that holds a lone surrogate has none."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _not_utf8(reason: Exception) -> ArgumentError:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from valkyrie.arrays.key_kinds import KeyColumn
+from valkyrie.arrays.strings import is_encodable
 from valkyrie.typing import AnyArray
 
 __all__ = ["encodable"]
@@ -43,9 +44,4 @@ def encodable(column: KeyColumn) -> KeyColumn | None:
 
 
 def _holds_surrogate(text: Any) -> bool:
-    try:
-        if isinstance(text, str):
-            text.encode()
-    except UnicodeEncodeError:
-        return True
-    return False
+    return isinstance(text, str) and not is_encodable(text)

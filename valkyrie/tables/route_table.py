@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from valkyrie import vks
-from valkyrie.arrays import KeyColumn, encodable, fill_of, key_column, read_frame, require_column
+from valkyrie.arrays import KeyColumn, apply_fill, encodable, fill_of, key_column, python_value, read_frame, require_column
 from valkyrie.errors import ArgumentError, KeyTypeError, SnapshotFormatError
 from valkyrie.parallel import thread_count
 from valkyrie.tables.id_table import IdTable
@@ -102,10 +102,12 @@ class RouteTable:
             Of the table's kind, in any container.
         columns : str, sequence of str, or None
             One column by name gives one container like that of `keys`; several, or None for all, give a table of the same
-            library, and a structured array for numpy and lists.
+            library, and a structured array for numpy and lists, which cannot hold nulls: see `missing`.
         missing : scalar or dict of them by column, optional
-            What stands where a key is null or not in the table (an integer beyond its range, for one). By default null; in
-            numpy arrays, which have none: NaN, NaT, -1, the maximum of unsigned integers, False, or empty text.
+            What stands where a key is null or not in the table (an integer beyond its range, for one), or the payload is
+            null. By default null. numpy arrays, and the structured array that several columns give for a list, have no
+            nulls, so there it is NaN, NaT, -1, the maximum of unsigned integers, False, or empty text (None where text was
+            not of fixed width). A list asked for one column holds None.
         threads : int or None
 
         Returns
@@ -118,7 +120,14 @@ class RouteTable:
         UnknownColumnError, KeyTypeError, ArgumentError
         """
         single = isinstance(columns, str)
-        names = [columns] if isinstance(columns, str) else list(self._payload if columns is None else columns)
+        try:
+            names = [columns] if isinstance(columns, str) else list(self._payload if columns is None else columns)
+        except TypeError:
+            raise ArgumentError(
+                f"columns: names of columns are needed, got {columns!r}",
+                hint=f"The columns are {', '.join(map(repr, self.column_names))}",
+                argument="columns",
+            ) from None
         for name in names:
             require_column(self.column_names, name)
         if not names:
@@ -131,8 +140,9 @@ class RouteTable:
         rows = self._rows(column, workers)
         taken = {name: self._payload[name].take(rows, workers) for name in names}
         if single:
-            values, absent = taken[names[0]]
-            return column.box.column(values, absent, fill=fills.get(names[0]))
+            answer, fill = taken[names[0]], fills.get(names[0])
+            # filled here, since only here the name is known: the box leaves a column that of the keys
+            return column.box.column(*(answer if fill is None else apply_fill(*answer, names[0], fill)))
         return column.box.table(taken, fills)
 
     def _rows(self, column: KeyColumn, threads: int) -> Int32Array:
@@ -150,7 +160,8 @@ class RouteTable:
         Returns
         -------
         dict
-            From column name to Python value, None where the payload is null.
+            From column name to Python value, None where the payload is null: datetime, date or timedelta for times (numpy's
+            own scalar for one that Python cannot hold, such as nanoseconds), bytes for UUIDs and other fixed-width items.
 
         Raises
         ------
@@ -240,8 +251,7 @@ def _below(columns: Mapping[str, AnyArray], prefix: str) -> dict[str, AnyArray]:
 def _scalar(values: Any, missing: Any) -> Any:
     if missing is not None and missing[0]:
         return None
-    item = values.to_objects()[0] if hasattr(values, "to_objects") else values[0]
-    return item.item() if isinstance(item, np.generic) and item.dtype.kind not in "mMV" else item
+    return python_value(values.to_objects()[0] if hasattr(values, "to_objects") else values[0])
 
 
 def _text(raw: AnyArray | None) -> str:
