@@ -2,6 +2,7 @@
 
 import codecs
 import gzip
+import io
 import os
 import threading
 import uuid
@@ -11,10 +12,14 @@ import pyarrow as pa
 import pyarrow.ipc as ipc
 import pyarrow.parquet as parquet
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import valkyrie as vk
 from valkyrie.errors import ArgumentError, KeyTypeError, SourceError, UnknownColumnError
 from valkyrie.interop import ReadOptions, read_table, route_file
+from valkyrie.interop.byte_input import ByteInput
+from valkyrie.interop.csv_rows import row_blocks
 
 
 def csv_table(tmp_path, text, **options):
@@ -112,6 +117,88 @@ def test_header_nulls_and_byte_order_mark(tmp_path):
     assert read_table(str(tmp_path / "in.csv")).to_pylist() == [{"id": 1, "v": "NA"}]
 
 
+def test_times_with_a_zone_and_times_of_day_build_as_text(tmp_path):
+    text = "id,at,zone,hour,day\n1,2020-01-01T00:00:00Z,2020-01-01T10:00:00+02:00,10:30,2020-01-01\n"
+    table = csv_table(tmp_path, text)
+    assert table.drop_columns(["day"]).to_pylist() == [
+        {"id": 1, "at": "2020-01-01T00:00:00Z", "zone": "2020-01-01T10:00:00+02:00", "hour": "10:30"}
+    ]
+    assert table.schema.field("day").type == pa.date32()
+    assert vk.RouteTable.build(table, key="id").route(1)["hour"] == "10:30"
+
+
+@pytest.mark.parametrize("texts", [["-5", str(2**64 - 1)], ["1.5", str(2**63 + 1)], ["1.5", str(2**53 + 1)], ["0", str(2**80)]])
+def test_integers_that_a_float_would_round_are_text(texts, tmp_path):
+    table = csv_table(tmp_path, "id,v\n" + "".join(f"{i},{text}\n" for i, text in enumerate(texts)))
+    assert table["v"].to_pylist() == texts
+    assert csv_table(tmp_path, f"id,v\n1,1.5\n2,{2**60}\n")["v"].to_pylist() == [1.5, 2.0**60]
+
+
+def test_payload_of_csv_can_stay_text(tmp_path):
+    table = csv_table(tmp_path, "id,v\n1,1.10\n2,\n", options=ReadOptions(text=True))
+    assert table.to_pylist() == [{"id": 1, "v": "1.10"}, {"id": 2, "v": None}]
+
+
+OPEN_QUOTES = {
+    'id,x\n1,"unclosed\n2,b\n': 2,
+    'id,x\n1,"a ""b"\n2,"\n3,c"" d\n': 3,
+    'id,x\n1,5" pipe\n2,"open\n': 3,
+    'id,x\n1,"5"" pipe"\n2,a\n3,"': 4,
+}
+
+
+@pytest.mark.parametrize("text", OPEN_QUOTES)
+def test_a_quote_that_is_not_closed(text, tmp_path):
+    with pytest.raises(SourceError, match=f"quote opened in line {OPEN_QUOTES[text]} is not closed"):
+        csv_table(tmp_path, text)
+    with pytest.raises(SourceError, match=f"quote opened in line {OPEN_QUOTES[text]} is not closed"):
+        route_file(str(tmp_path / "in.csv"), vk.IdTable.build([1]), str(tmp_path / "out.csv"))
+    assert csv_table(tmp_path, 'id,x\n1,5" pipe\n2,"a ""b"" c"\n3,""\n')["x"].to_pylist() == ['5" pipe', 'a "b" c', ""]
+
+
+def open_line(text):
+    """The line of the quote that is open at the end of the text, 0 if none is: one character after the other."""
+    line, opened, inside, start, i = 1, 0, False, True, 0
+    while i < len(text):
+        c = text[i]
+        if inside and c == '"' and text[i + 1 : i + 2] == '"':
+            i += 1
+        elif inside:
+            inside = c != '"'
+        elif c == '"' and start:
+            inside, opened = True, line
+        line += c == "\n"
+        start = not inside and c in ",\r\n"
+        i += 1
+    return opened if inside else 0
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.text(alphabet='""",\n\rax', max_size=30), st.integers(1, 9))
+def test_blocks_of_whole_rows(text, size):
+    data = ByteInput(io.BytesIO(text.encode()), None, None)
+    blocks, opened = [], 0
+    try:
+        blocks.extend(row_blocks("file", data, ",", size))
+    except SourceError as error:
+        opened = error.data["line"]
+    assert opened == open_line(text)
+    if not opened:
+        assert "".join(block.decode() for block in blocks) in (text, f"{text}\n")
+        assert all(open_line(block.decode()) == 0 and block[-1:] in (b"\n", b"\r") for block in blocks)
+
+
+def test_json_texts_and_numbers_come_in_as_they_are(tmp_path):
+    path = tmp_path / "in.ndjson"
+    path.write_text('{"id": "2020-01-01", "at": "2020-01-01T10:00:00+02:00", "big": 18446744073709551615}\n')
+    table = read_table(str(path))
+    assert table.to_pylist() == [{"id": "2020-01-01", "at": "2020-01-01T10:00:00+02:00", "big": 2**64 - 1}]
+    assert vk.RouteTable.build(table, key="id").route("2020-01-01")["big"] == 2**64 - 1
+    path.write_text('{"id": 1, "big": 1.5}\n{"id": 2, "big": 18446744073709551615}\n')
+    with pytest.raises(SourceError, match="row 2, field 'big': the integer 18446744073709551615 would be rounded"):
+        read_table(str(path))
+
+
 def test_json_keys_stay_what_they_are(tmp_path):
     (tmp_path / "in.ndjson").write_text('{"id": "007", "x": {"a": [1, 2]}}\n{"id": "8", "late": 1.5}\n')
     table = read_table(str(tmp_path / "in.ndjson"))
@@ -160,7 +247,8 @@ def test_files_that_cannot_be_read(name, tmp_path):
     assert name in str(caught.value)
     assert caught.value.hint
     assert "\n" not in str(caught.value)
-    with pytest.raises(SourceError):
+    # To a table of integers, the one value of another type is a bad key.
+    with pytest.raises(KeyTypeError if name == "mixed.ndjson" else SourceError):
         route_file(str(path), table, str(tmp_path / "out.csv"), key="id")
     assert sorted(entry.name for entry in tmp_path.iterdir()) == [name]
 

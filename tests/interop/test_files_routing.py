@@ -2,6 +2,8 @@
 
 import io
 import itertools
+import json
+import threading
 import uuid
 from pathlib import Path
 
@@ -119,8 +121,6 @@ def test_foreign_readers_read_what_we_write(people, fleet, tmp_path):
     frame = pd.read_csv(tmp_path / "out.csv", dtype={"zip": str, "id": "Int64", "shard": "Int64"})
     assert frame["shard"].isna().sum() == sum(row["shard"] is None for row in answers)
     assert frame["quote"].tolist() == people["quote"].to_pylist()
-    import json
-
     lines = (tmp_path / "out.ndjson").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line) for line in lines] == answers
 
@@ -270,6 +270,111 @@ def test_many_ndjson_blocks_with_late_and_empty_fields(tmp_path):
     assert route_file(str(source), table, str(out), only=True).rows == n + 2
 
 
+def test_json_fields_come_out_unchanged(tmp_path):
+    source, out = tmp_path / "in.ndjson", tmp_path / "out.ndjson"
+    lines = [
+        '{"id": 1, "at": "2020-01-01T10:00:00+02:00", "day": "2020-01-01", "big": 12345678901234567890, "low": -1',
+        '{"id": 2, "at": "2020-01-01", "day": null, "big": 7, "low": 123456789012345678901234567890',
+        '{"id": 3, "at": "", "day": "x", "big": null, "low": null',
+    ]
+    lines = [line + ', "deep": {"days": ["2020-01-01"], "real": 0.5}' for line in lines]
+    source.write_text("".join(f"{line}}}\n" for line in lines))
+    route_file(str(source), vk.IdTable.build([1, 2]), str(out))
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [row.pop("row") for row in rows] == [0, 1, None]
+    assert rows == [json.loads(f"{line}}}") for line in lines]
+
+
+@pytest.mark.parametrize(
+    "line", ['{"id": 1, "v": 18446744073709551615}', '{"id": 1, "v": 9007199254740993}', f'{{"id": 1, "v": {"9" * 40}}}']
+)
+@pytest.mark.parametrize("pad", [0, 9 << 20])
+def test_json_integers_are_refused_rather_than_rounded(line, pad, tmp_path):
+    """In the first block and in a later one."""
+    (tmp_path / "in.ndjson").write_text('{"id": 1, "v": 1.5}\n' + " " * pad + f"\n{line}\n")
+    with pytest.raises(SourceError, match=r"row 2, field 'v': the integer .* would be rounded"):
+        route_file(str(tmp_path / "in.ndjson"), vk.IdTable.build([1]), str(tmp_path / "out.ndjson"))
+    assert not (tmp_path / "out.ndjson").exists()
+
+
+def test_csv_integers_are_refused_rather_than_rounded(tmp_path):
+    source = tmp_path / "in.csv"
+    source.write_text("id,v\n" + "1,0.5\n" * 1_500_000 + f"1,{2**63 + 1}\n")
+    with pytest.raises(SourceError, match=r"row 1,500,001 of column 'v' is 9223372036854775809.*--text"):
+        route_file(str(source), vk.IdTable.build([1]), str(tmp_path / "out.parquet"))
+    source.write_text("id,v\n1, 0.5 \n2,\n3,1e300\n")
+    route_file(str(source), vk.IdTable.build([1]), str(tmp_path / "out.parquet"))
+    assert parquet.read_table(tmp_path / "out.parquet")["v"].to_pylist() == [0.5, None, 1e300]
+
+
+MIXED = {
+    "texts": ('{"id": "1"}\n{"id": "x"}\n', "row 1 of column 'id' is '1'", ["1", "x"], [None, None]),
+    "one text": ('{"id": 1}\n\n{"id": "x"}\n{"id": 2}\n', "row 2 of column 'id' is 'x'", [1, None, 2], [0, None, 1]),
+    "a late text": (
+        '{"id": 1}\n' * 2 + " " * (9 << 20) + '\n{"id": "x"}\n',
+        "row 3 of column 'id' is 'x'",
+        [1, 1, None],
+        [0, 0, None],
+    ),
+    "a fraction": ('{"id": 1}\n{"id": 1.5}\n', "row 2 of column 'id' is 1.5", [1, None], [0, None]),
+    "a late large one": (
+        '{"id": 1}\n' + " " * (9 << 20) + f'\n{{"id": {2**63}}}\n',
+        f"row 2 of column 'id' is {2**63}",
+        [1, None],
+        [0, None],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MIXED)
+def test_json_values_that_are_no_keys(name, tmp_path):
+    text, told, ids, rows = MIXED[name]
+    source, out = tmp_path / "in.ndjson", tmp_path / "out.ndjson"
+    source.write_text(text)
+    table = vk.IdTable.build([1, 2])
+    with pytest.raises(KeyTypeError, match=told):
+        route_file(str(source), table, str(out))
+    route_file(str(source), table, str(out), errors="coerce")
+    written = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [row["id"] for row in written] == ids
+    assert [row["row"] for row in written] == rows
+
+
+def test_json_integers_beyond_the_table_miss(tmp_path):
+    source, out = tmp_path / "in.ndjson", tmp_path / "out.ndjson"
+    for ids in ([1, 2**63], [1, -5, 2**64 - 1, None]):
+        source.write_text("".join(f'{{"id": {json.dumps(i)}}}\n' for i in ids))
+        assert route_file(str(source), vk.IdTable.build([1, 2]), str(out)).missing == len(ids) - 1
+        assert [json.loads(line)["id"] for line in out.read_text().splitlines()] == ids
+
+
+@pytest.mark.parametrize("given", ["parquet", "arrow"])
+def test_text_of_typed_formats_is_no_integer(given, tmp_path):
+    source, out = tmp_path / f"in.{given}", tmp_path / "out.parquet"
+    for column in (pa.array([None, "1", "x"]), pa.array([None, "1", "x"]).dictionary_encode()):
+        write(pa.table({"id": column}), source)
+        with pytest.raises(KeyTypeError, match="row 2 of column 'id' is '1', not an integer"):
+            route_file(str(source), vk.IdTable.build([1]), str(out))
+        assert route_file(str(source), vk.IdTable.build([1]), str(out), errors="coerce").missing == 3
+        assert parquet.read_table(out)["id"].to_pylist() == [None, "1", "x"]
+
+
+def test_bytes_and_durations_in_text_formats(tmp_path):
+    source = tmp_path / "in.parquet"
+    durations = pa.array([93_784_500, None, -1, 0, 60_000], pa.duration("ms"))
+    write(pa.table({"id": range(5), "blob": [b"a", b"", None, b"b", b"c"], "took": durations}), source)
+    texts = ["P1DT2H3M4.5S", None, "-PT0.001S", "PT0S", "PT1M"]
+    for suffix in ("csv", "ndjson"):
+        route_file(str(source), vk.IdTable.build([1]), str(tmp_path / f"out.{suffix}"))
+        table = read_table(str(tmp_path / f"out.{suffix}"))
+        assert table["took"].to_pylist() == texts
+        assert table["blob"].to_pylist() == ["a", "", None, "b", "c"]
+    for type_ in (pa.binary(), pa.large_binary(), pa.binary(1)):
+        write(pa.table({"id": [1], "blob": pa.array([b"\xff"], type_)}), source)
+        with pytest.raises(SourceError, match=r"column 'blob' is .*UTF8.*Parquet or Arrow"):
+            route_file(str(source), vk.IdTable.build([1]), str(tmp_path / "out.csv"))
+
+
 def test_names_that_clash_get_a_suffix(fleet, tmp_path):
     source = tmp_path / "in.csv"
     source.write_text("id,shard\n3,mine\n")
@@ -315,6 +420,31 @@ def test_a_list_of_keys_without_a_header_is_noticed(fleet, tmp_path):
     source.write_text(f"{uuid.UUID(int=5)}\n")
     with pytest.raises(SourceError, match="--no-header"):
         route_file(str(source), uuids, out)
+
+
+def test_a_header_without_an_end_is_no_rows(fleet, tmp_path):
+    for text in ("id,v", '\ufeffid,"v"', "id,v\r"):
+        (tmp_path / "in.csv").write_text(text, encoding="utf-8")
+        for suffix in ("csv", "parquet"):
+            assert route_file(str(tmp_path / "in.csv"), fleet, str(tmp_path / f"out.{suffix}")).rows == 0
+        assert parquet.read_table(tmp_path / "out.parquet").column_names == ["id", "v", "shard", "name"]
+        assert read_table(str(tmp_path / "in.csv")).num_rows == 0
+
+
+def test_files_are_read_in_the_thread_of_the_caller(people, fleet, tmp_path, monkeypatch):
+    """A thread of Arrow that calls a Python file when the interpreter is half gone ends the process."""
+    threads = set()
+
+    class Watched(io.BufferedReader):
+        def read(self, *size):
+            threads.add(threading.get_ident())
+            return super().read(*size)
+
+    monkeypatch.setattr("valkyrie.interop.byte_input.open", lambda path, _: Watched(io.FileIO(path)), raising=False)
+    for given in FORMATS:
+        write(people, tmp_path / f"in.{given}")
+        route_file(str(tmp_path / f"in.{given}"), fleet, str(tmp_path / "out.arrow"))
+    assert threads == {threading.get_ident()}
 
 
 @pytest.mark.parametrize("given", ["csv", "parquet", "arrow", "arrows"])

@@ -143,7 +143,7 @@ def test_get(table, run):
     done = run("get", table, "-", "--columns", "zone", "--json", given="30\n50\n")
     assert [key["record"] for key in json.loads(done.stdout)["keys"]] == [{"zone": None}, {"zone": "ap"}]
     assert json.loads(run("get", table, "--json", "--", "-5", str(2**70), code=1).stdout)["keys"][1]["found"] is False
-    assert "not an integer" in run("get", table, "ten", code=3).stderr
+    assert "(not an integer)" in run("get", table, "ten", code=1).stdout
     assert "Did you mean 'zone'" in run("get", table, "10", "--columns", "zonne", code=2).stderr
 
 
@@ -154,7 +154,70 @@ def test_get_other_kinds(run, tmp_path):
         assert asked in run("get", tmp_path / f"{name}.vks", asked).stdout
         done = run("get", tmp_path / f"{name}.vks", asked, "--json")
         assert json.loads(done.stdout)["keys"][0]["record"] == {"n": 0.5}
-    assert "not a UUID" in run("get", tmp_path / "b16.vks", "x", code=3).stderr
+    assert "(not a UUID)" in run("get", tmp_path / "b16.vks", "x", code=1).stdout
+
+
+def test_get_answers_the_keys_beside_one_that_is_none(table, run):
+    keys = json.loads(run("get", table, "10", "ten", "20", "--columns", "zone", "--json", code=1).stdout)["keys"]
+    assert keys == [
+        {"key": "10", "found": True, "record": {"zone": "eu"}},
+        {"key": "ten", "found": False, "record": None, "error": "not an integer"},
+        {"key": "20", "found": True, "record": {"zone": "us"}},
+    ]
+    assert json.loads(run("get", table, "1_0", "9" * 5000, "--json", code=1).stdout)["keys"][1]["found"] is False
+
+
+def test_get_takes_lines_that_end_in_a_line_feed_and_in_nothing_else(table, run, tmp_path):
+    keys = ["a\u2028b", "a\x85b", "a\x1cb", "a\rb", "é", b"\xff"]
+    vk.IdTable.build([k.encode() if isinstance(k, str) else k for k in keys]).save(tmp_path / "t.vks")
+    text = b"\xef\xbb\xbf" + b"\r\n\n".join(k.encode() if isinstance(k, str) else k for k in keys) + b"\n"
+    found = json.loads(run("get", tmp_path / "t.vks", "-", "--json", given=text).stdout)["keys"]
+    assert [key["record"] for key in found] == [{"row": row} for row in range(len(keys))]
+    assert [key["key"] for key in found[:5]] == keys[:5]
+    found = json.loads(run("get", table, "-", "--json", given="\ufeff10\r\n  \n20\n").stdout)["keys"]
+    assert [key["key"] for key in found] == ["10", "20"]
+
+
+def test_nothing_that_is_shown_moves_the_terminal(run, tmp_path):
+    trap = "\x1b]0;x\x07\x9b31m\u202e:ab:[red]"
+    vk.RouteTable.build({trap: ["00:ab:cd", trap], f"n{trap}": [trap, "\n"]}, key=trap).save(tmp_path / "t.vks")
+    for shown in (
+        run("get", tmp_path / "t.vks", "00:ab:cd", trap).output,
+        run("get", tmp_path / "t.vks", "00:ab:cd", trap, "--json").output,
+        run("get", tmp_path / "t.vks", "1", "--columns", trap, code=2).output,
+        run("info", tmp_path / "t.vks").output,
+        run("info", tmp_path / f"{trap}.vks", code=6).output,
+    ):
+        assert not set(shown) & set("\x1b\x07\x9b\u202e")
+        assert ":ab:[red]" in shown
+    assert "00:ab:cd" in run("get", tmp_path / "t.vks", "00:ab:cd").stdout
+    assert r"\x1b]0;x\x07\x9b31m\u202e:ab:[red]" in run("get", tmp_path / "t.vks", "00:ab:cd").stdout
+
+
+def test_an_input_is_never_the_output(table, nodes, run, tmp_path):
+    before = table.read_bytes(), nodes.read_bytes()
+    (tmp_path / "link.csv").symlink_to(nodes)
+    assert "is the source itself" in two_lines(run("build", nodes, nodes, code=2))
+    assert "is the source itself" in two_lines(run("build", nodes, tmp_path / "link.csv", code=2))
+    assert "is the input itself" in two_lines(run("route", table, nodes, nodes, code=2))
+    assert "is the table itself" in two_lines(run("route", table, nodes, table, "--out-format", "csv", code=2))
+    assert (table.read_bytes(), nodes.read_bytes()) == before
+
+
+def test_build_leaves_text_as_it_is_written(run, tmp_path):
+    (tmp_path / "in.csv").write_text("id,price,at\n1,1.10,2020-01-01T00:00:00Z\n")
+    run("build", tmp_path / "in.csv", tmp_path / "t.vks", "--text")
+    assert vk.load(tmp_path / "t.vks").route(1) == {"price": "1.10", "at": "2020-01-01T00:00:00Z"}
+
+
+def test_a_quote_that_is_not_closed_is_damaged_input(table, run, tmp_path):
+    (tmp_path / "in.csv").write_text('id,x\n1,"unclosed\n2,b\n')
+    for command in (
+        ["build", tmp_path / "in.csv", tmp_path / "t.vks"],
+        ["route", table, tmp_path / "in.csv", tmp_path / "o.csv"],
+    ):
+        assert "the quote opened in line 2 is not closed" in two_lines(run(*command, code=3))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.csv", "nodes.csv", "nodes.vks"]
 
 
 def test_json_of_values_that_json_lacks(run, tmp_path):
@@ -175,6 +238,7 @@ def test_json_of_values_that_json_lacks(run, tmp_path):
 
 def test_info(table, run):
     shown = run("info", table).stdout
+    assert "nan" not in shown
     assert re.search(r"keys\s+5 \(int, column 'id'\)", shown)
     report = json.loads(run("info", table, "--json").stdout)
     opened = vk.load(table)

@@ -1,5 +1,6 @@
 """The command line as a process of its own: pipes, terminals, signals, missing packages."""
 
+import json
 import os
 import pty
 import select
@@ -85,6 +86,92 @@ def test_the_reader_of_the_output_goes_away(folder):
     assert process.stderr.read() == b""
     process.stderr.close()
     assert process.wait(timeout=60) == 141
+
+
+@pytest.mark.parametrize(
+    "arguments", [["get", "t.vks", "2", "4"], ["get", "t.vks", "2", "--json"], ["info", "t.vks"], ["--help"]]
+)
+def test_a_reader_that_never_reads(arguments, folder):
+    ours, theirs = os.pipe()
+    os.close(ours)
+    done = subprocess.run([*VALKYRIE, *arguments.split()], cwd=folder, stdout=theirs, stderr=subprocess.PIPE, check=False)
+    os.close(theirs)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize(
+    ("redirection", "code", "told"),
+    [
+        ("get t.vks 2 >&-", 6, "standard output is closed"),
+        ("get t.vks 2 >/dev/full", 6, "No space left on device"),
+        ("--help >/dev/full", 6, "No space left on device"),
+        ("get t.vks - <&-", 3, "standard input: it is closed"),
+        ("route t.vks - o.csv --format csv <&-", 3, "standard input: it is closed"),
+        ("get t.vks 2 2>&-", 0, ""),
+        ("get none.vks 2 2>&-", 6, ""),
+    ],
+)
+def test_streams_that_are_closed_or_full(redirection, code, told, folder):
+    command = ["sh", "-c", f'exec "$0" -m valkyrie.cli {redirection}', sys.executable]
+    done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_text_that_the_streams_cannot_hold(folder, tmp_path):
+    vk.RouteTable.build({"id": [b"\xff", "é".encode()], "é": ["naïve", "x"]}).save(tmp_path / "t.vks")
+    ascii_only = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = call(tmp_path, "get", "t.vks", b"\xff", env=ascii_only)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert r"\xff" in done.stdout
+    assert r"na\xefve" in done.stdout
+    done = call(tmp_path, "get", "t.vks", b"\xff", "--json", env=ascii_only)
+    assert json.loads(done.stdout)["keys"][0]["record"] == {"é": "naïve"}
+    done = call(tmp_path, "get", b"\xff.vks", "1", env=ascii_only)
+    assert (done.returncode, len(done.stderr.splitlines())) == (6, 2)
+    done = subprocess.run([*VALKYRIE, "get", "t.vks", "-"], cwd=tmp_path, input=b"\xff\n", capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_the_end_waits_for_no_thread():
+    """Threads of libraries that are still at work when all is said and done would abort the interpreter, or hold it up."""
+    script = """if True:
+        import sys, threading, time
+        threading.Thread(target=time.sleep, args=(60,)).start()
+        from valkyrie.cli import main
+        main()
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", script, "info", "none.vks"], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 6
+    assert "No such file" in done.stderr
+
+
+def test_terminated_where_exceptions_are_swallowed(tmp_path):
+    """Within a callback from C an exception is printed and forgotten; the output must be gone and the code right."""
+    script = """if True:
+        import os, signal, sys
+        import valkyrie as vk
+        from valkyrie.interop.atomic_output import atomic_output
+        class Callback:
+            def __del__(self):
+                os.kill(os.getpid(), signal.SIGTERM)
+        def load(path):
+            with atomic_output("out.csv"):
+                assert os.listdir()
+                Callback()
+            open("survived", "w")
+        vk.load = load
+        from valkyrie.cli import main
+        main()
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", script, "info", "t.vks"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr) == (143, "")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -65,5 +65,8 @@ def run() -> int:
     try:
         app(prog_name="valkyrie")
     except SystemExit as done:
-        return done.code if isinstance(done.code, int) else ExitCode.OK
+        if isinstance(done.code, ExitCode) or done.code != 1:
+            return done.code if isinstance(done.code, int) else ExitCode.OK
+        # Our own 1 is an ExitCode; this one is what rich and click say of a reader that went away.
+        return ExitCode.BROKEN_PIPE
     return ExitCode.OK

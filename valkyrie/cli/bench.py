@@ -58,7 +58,7 @@ def bench(
     if as_json:
         emit_json({"machine": machine(), "rounds": rounds, "threads": threads, "batch": BATCH, "rows": rows})
         return
-    console().print(machine(), markup=False)
+    console().print(machine())
     table(
         f"nanoseconds a key (batches of {BATCH:,}, medians of {rounds} rounds)",
         ["keys in table", "question", "valkyrie", "dict", "pandas", "to dict", "to pandas"],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from valkyrie.cli.options import Columns, Format, Header, Json, Nulls, Threads, names, read_options
+from valkyrie.cli.options import Columns, Format, Header, Json, Nulls, Text, Threads, names, read_options, require_other_file
 from valkyrie.cli.reporting import bytes_text, emit_json, facts
 from valkyrie.errors import SourceError
 from valkyrie.interop import read_table
@@ -45,6 +45,7 @@ def build(
     form: Format = None,
     header: Header = True,
     null: Nulls = None,
+    text: Text = False,
     as_json: Json = False,
 ) -> None:
     """Build a table from a file.
@@ -53,7 +54,8 @@ def build(
     of keys alone maps each key to its row.
     """
     started = time.perf_counter()
-    options = read_options(form, header, null)
+    require_other_file(out, "source", source)
+    options = read_options(form, header, null, text)
     frame = read_table(source, names(columns), key=key, kind=kind, options=options)
     chosen, *payload = frame.column_names
     _refuse_nulls(frame.column(0), source, chosen)

@@ -59,7 +59,7 @@ def demo(
     for question, ours, theirs in _questions(fleet, fields, planes, places, tails, destinations, threads or None):
         with _step(f"{question}: comparing every answer with pandas, then timing"):
             if not _equal(ours(), theirs()):
-                errors_console().print(f"valkyrie: {question}: the answers differ from those of pandas", markup=False)
+                errors_console().print(f"valkyrie: {question}: the answers differ from those of pandas")
                 raise typer.Exit(ExitCode.WRONG_ANSWER)
             seconds = medians({"valkyrie": ours, "pandas": theirs}, rounds=ROUNDS, warm=True)
         report["questions"].append({"question": question, **seconds, "ratio": seconds["pandas"] / seconds["valkyrie"]})
@@ -79,7 +79,7 @@ def _step(what: str) -> Iterator[None]:
             yield
     else:
         yield
-    shown.print(f"[dim]{time.perf_counter() - started:6.2f} s[/dim]  {what}")
+    shown.print(f"{time.perf_counter() - started:6.2f} s  {what}")
 
 
 def _through_files(fleet: RouteTable, fields: RouteTable) -> tuple[RouteTable, RouteTable, int, float]:
@@ -204,6 +204,5 @@ def _draw(report: dict[str, Any], sample: list[dict[str, Any]], flights: int) ->
     console().print(
         f"two tables built in {report['build_seconds'] * 1e3:.0f} ms, {bytes_text(report['file_bytes'])} on disk, "
         f"loaded in {report['load_seconds'] * 1e3:.1f} ms; one tail number in {report['lookup_ns']:.0f} ns\n"
-        f"{report['machine']}",
-        markup=False,
+        f"{report['machine']}"
     )

@@ -35,7 +35,7 @@ class ExitCode(IntEnum):
 
 MEANINGS = {
     ExitCode.OK: "done",
-    ExitCode.MISSING_KEY: "get: a key is not in the table",
+    ExitCode.MISSING_KEY: "get: a key is not in the table, or cannot be in it",
     ExitCode.USAGE: "called wrongly: an unknown option, column or format",
     ExitCode.BAD_INPUT: "input data unreadable, empty, malformed, or with duplicate keys",
     ExitCode.BAD_TABLE: "the .vks file is damaged, foreign or from a later version",

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
+from valkyrie.errors import ArgumentError
 from valkyrie.interop import ReadOptions
 
-__all__ = ["Columns", "Format", "Header", "Json", "Nulls", "TableFile", "Threads", "names", "read_options"]
+__all__ = [
+    "Columns",
+    "Format",
+    "Header",
+    "Json",
+    "Nulls",
+    "TableFile",
+    "Text",
+    "Threads",
+    "names",
+    "read_options",
+    "require_other_file",
+]
 
 TableFile = Annotated[str, typer.Argument(metavar="TABLE.vks", help="A table written by `build`.", show_default=False)]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, nothing else.")]
@@ -28,6 +43,7 @@ Nulls = Annotated[
     list[str] | None,
     typer.Option("--null", metavar="TEXT", help="CSV: a text that means null, as NA; may be repeated.", show_default=False),
 ]
+Text = Annotated[bool, typer.Option("--text", help="CSV: leave every column but the key as it is written.")]
 Threads = Annotated[int, typer.Option("--threads", min=0, help="Threads; 0 is all this process may use.")]
 
 
@@ -39,3 +55,16 @@ def names(columns: str | None) -> list[str] | None:
 def read_options(form: str | None, header: bool, nulls: list[str] | None, text: bool = False) -> ReadOptions:
     """How a source is read."""
     return ReadOptions(format=form, header=header, nulls=tuple(nulls or ()), text=text)
+
+
+def require_other_file(out: str, argument: str, path: str) -> None:
+    """Refuse to write over a file that the command reads.
+
+    Raises
+    ------
+    ArgumentError
+        `out` is `path`, under whatever name.
+    """
+    with suppress(OSError):
+        if os.path.isfile(out) and os.path.samefile(out, path):
+            raise ArgumentError(f"the output {out!r} is the {argument} itself", hint="Name another file for the output")

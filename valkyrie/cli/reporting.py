@@ -6,6 +6,7 @@ import functools
 import json
 import math
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -15,37 +16,64 @@ import numpy as np
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from valkyrie.cli.exit_codes import ExitCode, exit_code
 from valkyrie.errors import ValkyrieError
 
-__all__ = ["bytes_text", "command", "console", "emit_json", "errors_console", "facts", "table"]
+__all__ = ["bytes_text", "command", "console", "emit_json", "errors_console", "facts", "shown", "table"]
 
 P = ParamSpec("P")
+UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What a terminal obeys instead of showing it: control characters, line and direction marks; and halves of characters."""
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        # Called where the error is caught; rich would end the process with 1.
+        raise
+
+
+def shown(value: object) -> str:
+    """The text of a value with what a terminal would obey escaped: ``\\x1b``."""
+    return UNSEEN.sub(_escaped, str(value))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    character = found.group()
+    # This is how Python writes a byte that is no UTF-8.
+    byte = 0xDC80 <= ord(character) <= 0xDCFF
+    return f"\\x{ord(character) - 0xDC00:02x}" if byte else character.encode("unicode_escape", "backslashreplace").decode()
 
 
 def console() -> Console:
     """Standard output for people; wide and without colour where it is not a terminal, so that lines can be searched."""
-    return Console(highlight=False, soft_wrap=not sys.stdout.isatty(), width=None if sys.stdout.isatty() else 160)
+    wide = None if sys.stdout.isatty() else 160
+    return _Console(highlight=False, markup=False, emoji=False, soft_wrap=wide is not None, width=wide)
 
 
 def errors_console() -> Console:
     """Standard error: messages and progress."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return _Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
 
 def emit_json(value: Any) -> None:
     """Print one JSON document on standard output."""
-    sys.stdout.write(
-        json.dumps(_json(value), ensure_ascii=False, indent=2 if sys.stdout.isatty() else None, allow_nan=False) + "\n"
-    )
+    indent = 2 if sys.stdout.isatty() else None
+    text = json.dumps(_json(value), ensure_ascii=False, indent=indent, allow_nan=False)
+    text = re.sub(rf"(?!\n){UNSEEN.pattern}", lambda found: f"\\u{ord(found.group()):04x}", text)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(_json(value), indent=indent, allow_nan=False)
+    sys.stdout.write(text + "\n")
 
 
 def facts(rows: dict[str, Any]) -> None:
     """Print names and values in two aligned columns."""
     width = max(map(len, rows))
     for name, value in rows.items():
-        console().print(f"{name:<{width}}  {value}", markup=False)
+        console().print(shown(f"{name:<{width}}  {value}"))
 
 
 def table(title: str, columns: list[str], rows: list[list[Any]], *, numbers: int | None = None) -> None:
@@ -53,9 +81,9 @@ def table(title: str, columns: list[str], rows: list[list[Any]], *, numbers: int
     drawn = Table(title=title, title_justify="left", title_style="bold")
     first_number = 1 if numbers is None else len(columns) - numbers
     for i, name in enumerate(columns):
-        drawn.add_column(name, justify="right" if i >= first_number else "left", overflow="fold")
+        drawn.add_column(Text(shown(name)), justify="right" if i >= first_number else "left", overflow="fold")
     for row in rows:
-        drawn.add_row(*(_cell(value) for value in row))
+        drawn.add_row(*(Text("" if value is None else shown(value)) for value in row))
     console().print(drawn)
 
 
@@ -89,7 +117,7 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
         except (ValkyrieError, OSError, MemoryError) as error:
             code = exit_code(error)
             message, hint = _lines(error)
-            errors_console().print(f"valkyrie: {message}" + (f"\n  {hint}" if hint else ""), markup=False)
+            errors_console().print(f"valkyrie: {shown(message)}" + (f"\n  {shown(hint)}" if hint else ""))
             if kwargs.get("as_json") and kwargs.get("out") != "-":
                 name = getattr(error, "code", "system")
                 emit_json({"error": {"code": name, "message": message, "hint": hint, "exit_code": int(code)}})
@@ -110,12 +138,6 @@ def _abandon_stdout() -> None:
     # The interpreter flushes standard output once more at exit; give it somewhere to go.
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _cell(value: Any) -> str:
-    from rich.markup import escape
-
-    return escape("" if value is None else str(value))
 
 
 def _json(value: Any) -> Any:

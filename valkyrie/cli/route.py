@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from types import FrameType
 from typing import Annotated, Literal
 
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 import valkyrie as vk
-from valkyrie.cli.exit_codes import ExitCode
-from valkyrie.cli.options import Columns, Format, Header, Json, Nulls, TableFile, Threads, names, read_options
+from valkyrie.cli.options import (
+    Columns,
+    Format,
+    Header,
+    Json,
+    Nulls,
+    TableFile,
+    Text,
+    Threads,
+    names,
+    read_options,
+    require_other_file,
+)
 from valkyrie.cli.reporting import emit_json, errors_console, facts
 from valkyrie.errors import ArgumentError
 from valkyrie.interop import route_file
@@ -58,7 +67,7 @@ def route(
     ] = None,
     header: Header = True,
     null: Nulls = None,
-    text: Annotated[bool, typer.Option("--text", help="CSV: leave every column but the key as it is written.")] = False,
+    text: Text = False,
     batch_rows: Annotated[int, typer.Option("--batch-rows", min=1, help="Most rows held at once.")] = 1 << 19,
     as_json: Json = False,
 ) -> None:
@@ -70,8 +79,10 @@ def route(
     """
     if as_json and out == "-":
         raise ArgumentError("--json and the rows cannot both go to standard output", hint="Name a file for the output")
+    require_other_file(out, "table", table)
+    require_other_file(out, "input", source)
     opened = vk.load(table)
-    with _terminable(), _progress() as progress:
+    with _progress() as progress:
         done = route_file(
             source,
             opened,
@@ -126,22 +137,3 @@ def _progress() -> Iterator[Callable[[int, float | None], object] | None]:
             bar.update(task, total=total, completed=share or 0.0, rows=rows, rate=rows / elapsed / 1e6 if elapsed else 0.0)
 
         yield advance
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM as an exception, so that the temporary output is removed on the way out."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(ExitCode.TERMINATED)
-
-    try:
-        before = signal.signal(signal.SIGTERM, stop)
-    except ValueError:
-        # Not the main thread: signals are somebody else's.
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
+import math
 import os
+import re
 import sys
 import time
 import uuid
@@ -17,7 +20,7 @@ from valkyrie.cli.exit_codes import ExitCode
 from valkyrie.cli.options import Columns, Json, TableFile, names
 from valkyrie.cli.reporting import bytes_text, emit_json, facts
 from valkyrie.cli.reporting import table as draw_table
-from valkyrie.errors import ArgumentError, KeyTypeError
+from valkyrie.errors import ArgumentError, SourceError
 from valkyrie.tables import IdTable, RouteTable
 
 __all__ = ["get", "info", "verify"]
@@ -70,7 +73,7 @@ def get(
     columns: Columns = None,
     as_json: Json = False,
 ) -> None:
-    """Look keys up; exit code 1 says one is missing.
+    """Look keys up; exit code 1 says one is missing, or is no key at all.
 
     Put -- before negative numbers.
     """
@@ -85,17 +88,44 @@ def get(
         chosen = ["row"]
     else:
         raise ArgumentError(f"--columns {columns}: the table has no payload", hint="It maps keys to rows")
-    texts = [line for key in keys for line in (sys.stdin.read().splitlines() if key == "-" else [key])]
-    records = [_record(opened, _key(text, index.kind), chosen) for text in texts]
+    answers = [_answer(opened, text, index.kind, chosen) for text in _asked(keys, index.kind)]
     if as_json:
-        answers = zip(texts, records, strict=True)
-        emit_json({"keys": [{"key": t, "found": r is not None, "record": r} for t, r in answers]})
+        emit_json({"keys": answers})
     else:
-        blank = ["(not in the table)"] + [""] * (len(chosen) - 1)
-        lines = [[t, *(r.values() if r is not None else blank)] for t, r in zip(texts, records, strict=True)]
+        lines = []
+        for answer in answers:
+            absent = [f"({answer.get('error', 'not in the table')})"] + [""] * (len(chosen) - 1)
+            lines.append([answer["key"], *(answer["record"].values() if answer["found"] else absent)])
         draw_table("", ["key", *chosen], lines, numbers=0)
-    if None in records:
+    if not all(answer["found"] for answer in answers):
         raise typer.Exit(ExitCode.MISSING_KEY)
+
+
+def _asked(keys: list[str], kind: str) -> list[str]:
+    """The texts of the keys, with the lines of standard input for ``-``; bytes that are no UTF-8 as Python has them."""
+    texts = []
+    for key in keys:
+        if key != "-":
+            texts.append(key)
+            continue
+        if sys.stdin is None:
+            raise SourceError("cannot read standard input: it is closed", hint="Redirect it from a file, or name the keys")
+        # Only a line feed ends a line: a key may hold whatever else is called a line break.
+        for line in sys.stdin.buffer.read().removeprefix(codecs.BOM_UTF8).split(b"\n"):
+            line = line.removesuffix(b"\r")
+            if line if kind == "bytes" else line.strip():
+                texts.append(line.decode(errors="surrogateescape"))
+    return texts
+
+
+def _answer(opened: IdTable | RouteTable, text: str, kind: str, columns: list[str]) -> dict[str, Any]:
+    """What one key maps to; ``error`` says why a text is no key."""
+    try:
+        key = _key(text, kind)
+    except ValueError as error:
+        return {"key": text, "found": False, "record": None, "error": str(error)}
+    record = _record(opened, key, columns)
+    return {"key": text, "found": record is not None, "record": record}
 
 
 def _index(opened: IdTable | RouteTable) -> IdTable:
@@ -111,19 +141,26 @@ def _record(opened: IdTable | RouteTable, key: Any, columns: list[str]) -> dict[
 
 
 def _key(text: str, kind: str) -> Any:
-    try:
-        if kind == "int":
-            return int(text)
-        return uuid.UUID(text) if kind == "b16" else text
-    except ValueError:
-        wanted = "an integer" if kind == "int" else "a UUID"
-        raise KeyTypeError(f"KEY {text!r} is not {wanted}", hint=f"The table holds keys of kind {kind!r}") from None
+    if kind == "int":
+        if re.fullmatch(r"[-+]?[0-9]+", text.strip()) is None:
+            raise ValueError("not an integer")
+        # Beyond some length Python refuses; no table holds such a number.
+        return int(text) if len(text) < 1000 else 1 << 70
+    if kind == "b16":
+        try:
+            return uuid.UUID(text.strip())
+        except ValueError:
+            raise ValueError("not a UUID") from None
+    return text.encode(errors="surrogateescape")
 
 
 def _described(stats: dict[str, Any]) -> dict[str, str]:
     """The statistics in lines for people: pilots as one number, floats short, what was said already left out."""
     pilots = np.asarray(stats["pilot_histogram"])
     mean = float(pilots @ np.arange(len(pilots)) / pilots.sum()) if pilots.sum() else 0.0
-    told = {name: value for name, value in stats.items() if name not in ("entries", "kind", "pilot_histogram")}
+    said = ("entries", "kind", "pilot_histogram")
+    # A table that was loaded does not know how long its build took.
+    unknown = {name for name, value in stats.items() if isinstance(value, float) and math.isnan(value)}
+    told = {name: value for name, value in stats.items() if name not in said and name not in unknown}
     lines = {name.replace("_", " "): f"{v:.4g}" if isinstance(v, float) else str(v) for name, v in told.items()}
     return lines | {"mean pilot": f"{mean:.1f}"}

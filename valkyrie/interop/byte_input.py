@@ -87,6 +87,9 @@ def open_file(stack: ExitStack, path: str) -> IO[bytes]:
         The file is missing, a directory, empty, or may not be read.
     """
     if path == STANDARD_STREAM:
+        # Python has no object for a descriptor that was closed when it started.
+        if sys.stdin is None:
+            raise SourceError("cannot read standard input: it is closed", hint="Redirect it from a file, or name the file")
         return sys.stdin.buffer
     try:
         file = stack.enter_context(open(path, "rb"))  # noqa: SIM115

@@ -2,8 +2,12 @@
 
 Arrow's own streaming reader guesses the types from its first block and has no way back. Here they are guessed from
 the first 4 MiB and then *stated*, with three corrections: the key column is always text (``key_text`` types it), a
-column of integers with a leading zero is text (``02134`` is a post code), integers beyond int64 are uint64 rather
-than rounded floats.
+column of integers with a leading zero is text (``02134`` is a post code), integers beyond int64 are uint64 or text
+rather than rounded floats.
+
+That reader also calls a Python file from threads of its own, which may outlive the interpreter, and takes a quote that
+is never closed for a value as long as the rest of the file. So the bytes are read here, in the caller's thread, and
+Arrow is given one block of whole rows after the other.
 """
 
 from __future__ import annotations
@@ -13,10 +17,12 @@ import csv
 import io
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from valkyrie.errors import SourceError
 from valkyrie.interop.byte_input import ByteInput, empty_source
+from valkyrie.interop.csv_rows import require_closed_quotes, row_blocks
+from valkyrie.interop.exact_floats import first_rounded
 from valkyrie.interop.file_errors import MEND, file_errors, require_pyarrow
 from valkyrie.interop.file_formats import FileFormat
 
@@ -28,7 +34,9 @@ __all__ = ["CsvSource"]
 SAMPLE_BYTES = 4 << 20
 BLOCK_BYTES = 8 << 20
 LEADING_ZERO = r"^[-+]?0[0-9]"
-UNSIGNED = r"^[0-9]{1,20}$"
+INTEGER = r"^[-+]?[0-9]+$"
+PARALLEL_BYTES = 1 << 20
+TYPES_HINT = "Types are told from the start of the file; text=True (--text) leaves every column as it is written"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,37 +92,77 @@ class CsvSource:
 
     def stream(self, key: str, columns: Collection[str] | None, *, text: bool) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
         """Schema and batches; `text` leaves every column as it is written."""
-        import pyarrow.csv as arrow_csv
-
         pa = require_pyarrow()
         names = self._wanted(columns)
-        types = dict.fromkeys(names, pa.string())
-        if not text:
-            schema = self._typed(_whole_rows(self.data.peek(SAMPLE_BYTES)), key, names).schema
-            types = dict(zip(schema.names, schema.types, strict=True))
-        with file_errors(self.path, "read", self._hint(text)):
-            reader = arrow_csv.open_csv(pa.PythonFile(self.data, "r"), **self._options(types, names, BLOCK_BYTES))
-        return reader.schema, self._batches(reader, text)
+        sample = self.data.peek(SAMPLE_BYTES)
+        if len(sample) < SAMPLE_BYTES:
+            require_closed_quotes(self.path, sample, self.form.delimiter)
+        if text:
+            schema = pa.schema([(name, pa.string()) for name in names])
+        else:
+            schema = self._typed(_whole_rows(sample), key, names).schema
+        return schema, self._batches(schema, MEND if text else TYPES_HINT)
 
-    def table(self, key: str, columns: Collection[str] | None) -> pa.Table:
-        """The whole file; types are told from every row."""
+    def table(self, key: str, columns: Collection[str] | None, *, text: bool = False) -> pa.Table:
+        """The whole file; types are told from every row, or every column is text as it is written.
+
+        Times of day, and points in time with a zone, are text: no payload holds them.
+        """
+        pa = require_pyarrow()
         with file_errors(self.path, "read"):
             data = self.data.read()
-        return self._typed(data, key, self._wanted(columns))
-
-    def _batches(self, reader: Any, text: bool) -> Iterator[pa.RecordBatch]:
-        while True:
-            with file_errors(self.path, "read", self._hint(text)):
-                try:
-                    batch = reader.read_next_batch()
-                except StopIteration:
-                    return
-            yield batch
-
-    def _hint(self, text: bool) -> str:
+        require_closed_quotes(self.path, data, self.form.delimiter)
+        names = self._wanted(columns)
         if text:
-            return MEND
-        return "Types are told from the start of the file; text=True (--text) leaves every column as it is written"
+            return self._read(data, dict.fromkeys(names, pa.string()), names)
+        table = self._typed(data, key, names)
+        kinds = {field.name: field.type for field in table.schema}
+        zoned = [n for n, kind in kinds.items() if pa.types.is_time(kind) or (pa.types.is_timestamp(kind) and kind.tz)]
+        if zoned:
+            texts = self._read(data, dict.fromkeys(zoned, pa.string()), zoned)
+            for name in zoned:
+                table = table.set_column(table.column_names.index(name), name, texts.column(name))
+        return table
+
+    def _batches(self, schema: pa.Schema, hint: str) -> Iterator[pa.RecordBatch]:
+        pa = require_pyarrow()
+        # Arrow would round an integer in a column of floats without a word.
+        floats = {field.name: field.type for field in schema if pa.types.is_floating(field.type)}
+        types = {field.name: pa.string() if field.name in floats else field.type for field in schema}
+        header, rows = self.header, 0
+        blocks = row_blocks(self.path, self.data, self.form.delimiter, BLOCK_BYTES)
+        while True:
+            with file_errors(self.path, "read"):
+                block = next(blocks, None)
+            if block is None:
+                return
+            table = self._read(block, types, schema.names, header=header, hint=hint)
+            header = False
+            for name, kind in floats.items():
+                column = self._floats(table.column(name), kind, name, rows)
+                table = table.set_column(table.column_names.index(name), name, column)
+            rows += table.num_rows
+            yield from table.combine_chunks().to_batches()
+
+    def _floats(self, texts: pa.ChunkedArray, kind: pa.DataType, name: str, rows: int) -> pa.ChunkedArray:
+        import pyarrow.compute as pc
+
+        pa = require_pyarrow()
+        try:
+            floats = texts.cast(kind)
+        except pa.ArrowInvalid:
+            with file_errors(f"{self.path}: column {name!r}", "read", TYPES_HINT):
+                floats = pc.utf8_trim_whitespace(texts).cast(kind)
+        row = first_rounded(texts, floats)
+        if row is not None:
+            raise SourceError(
+                f"cannot read {self.path}: row {rows + row + 1:,} of column {name!r} is {texts[row].as_py()}, "
+                "which the floats of its first rows cannot hold",
+                hint=TYPES_HINT,
+                path=self.path,
+                row=rows + row,
+            )
+        return floats
 
     def _wanted(self, columns: Collection[str] | None) -> list[str]:
         return [name for name in self.names if columns is None or name in columns]
@@ -140,23 +188,27 @@ class CsvSource:
                 column = table.column(name).cast(pa.string())
             elif pa.types.is_integer(kind) and pc.any(pc.match_substring_regex(texts.column(name), LEADING_ZERO)).as_py():
                 column = texts.column(name)
-            elif pa.types.is_floating(kind) and pc.all(pc.match_substring_regex(texts.column(name), UNSIGNED)).as_py():
-                column = _unsigned_or_text(texts.column(name))
+            elif pa.types.is_floating(kind):
+                if pc.all(pc.match_substring_regex(texts.column(name), INTEGER)).as_py():
+                    column = _unsigned_or_text(texts.column(name))
+                elif first_rounded(texts.column(name), table.column(name)) is not None:
+                    column = texts.column(name)
             if column is not None:
                 table = table.set_column(table.column_names.index(name), name, column)
         return table
 
-    def _read(self, data: bytes, types: dict[str, pa.DataType], names: list[str]) -> pa.Table:
+    def _read(
+        self, data: bytes, types: dict[str, pa.DataType], names: list[str], *, header: bool | None = None, hint: str = MEND
+    ) -> pa.Table:
+        """Whole rows as a table; `header` says whether they begin with the names of the columns."""
         import pyarrow.csv as arrow_csv
 
-        with file_errors(self.path, "read"):
-            return arrow_csv.read_csv(io.BytesIO(data), **self._options(types, names, 1 << 20))
-
-    def _options(self, types: dict[str, pa.DataType], names: list[str], block_size: int) -> dict[str, Any]:
-        import pyarrow.csv as arrow_csv
-
-        return {
-            "read_options": arrow_csv.ReadOptions(block_size=block_size, column_names=None if self.header else list(self.names)),
+        pa = require_pyarrow()
+        if not data.endswith((b"\n", b"\r")):
+            # Arrow takes a header without an end for an empty file.
+            data += b"\n"
+        own_names = self.header if header is None else header
+        options = {
             "parse_options": arrow_csv.ParseOptions(delimiter=self.form.delimiter, newlines_in_values=True),
             "convert_options": arrow_csv.ConvertOptions(
                 column_types=types,
@@ -166,6 +218,16 @@ class CsvSource:
                 quoted_strings_can_be_null=False,
             ),
         }
+        # Parsed in parts, in parallel; a row must fit into a part.
+        for size in (PARALLEL_BYTES, min(len(data) + 1, (1 << 31) - 1)):
+            reading = arrow_csv.ReadOptions(block_size=size, column_names=None if own_names else list(self.names))
+            with file_errors(self.path, "read", hint):
+                try:
+                    return arrow_csv.read_csv(pa.BufferReader(data), read_options=reading, **options)
+                except pa.ArrowInvalid as error:
+                    if size > PARALLEL_BYTES or "straddling" not in str(error):
+                        raise
+        raise AssertionError
 
 
 def _whole_rows(sample: bytes) -> bytes:

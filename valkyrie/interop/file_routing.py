@@ -13,6 +13,7 @@ import numpy as np
 from valkyrie.errors import ArgumentError, SourceError
 from valkyrie.interop.file_errors import require_pyarrow
 from valkyrie.interop.key_text import KeyText, is_text
+from valkyrie.interop.ndjson import JsonKeys
 from valkyrie.tables import IdTable, RouteTable
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class FileKeys:
     text: KeyText
     keep_text: bool
     parsed: bool = field(default=False)
+    mistyped: bool = field(default=False)
 
     @classmethod
     def of(cls, index: IdTable, path: str, name: str, errors: Literal["raise", "coerce"], *, keep_text: bool) -> FileKeys:
@@ -48,9 +50,10 @@ class FileKeys:
         return cls(name, KeyText(index.kind, _unsigned(index), errors, path, name), keep_text)
 
     @property
-    def json_type(self) -> pa.DataType:
-        """The type stated for the column in JSON, where every number would otherwise be int64 or a float."""
-        return self.text.type if self.text.kind == "int" else require_pyarrow().string()
+    def json(self) -> JsonKeys:
+        """What is said of the column in JSON, where every number would otherwise be int64 or a float."""
+        kind = self.text.type if self.text.kind == "int" else require_pyarrow().string()
+        return JsonKeys(self.name, kind, self.text.is_json_key, self.text.errors == "coerce")
 
     def settle(self, schema: pa.Schema, index: IdTable, *, delimited: bool, lone: bool) -> pa.Schema:
         """Decide whether text is parsed, and return the schema of the columns as they are written.
@@ -69,6 +72,7 @@ class FileKeys:
         """
         kind = schema.field(self.name).type
         self.parsed = is_text(kind) and (delimited or self.text.kind == "b16")
+        self.mistyped = is_text(kind) and not delimited and self.text.kind == "int"
         if delimited and lone and _is_key(self.name, index):
             raise SourceError(
                 f"{self.text.path}: its first line, {self.name!r}, is a key and not the name of a column",
@@ -89,6 +93,11 @@ class FileKeys:
         columns = list(batch.columns)
         position = batch.schema.get_field_index(self.name)
         written = columns[position]
+        if self.mistyped:
+            return self.text.keys_of_wrong_type(written, first_row), columns
+        if require_pyarrow().types.is_decimal(written.type) and self.text.kind == "int" and written.type.scale == 0:
+            # Integers of JSON beyond 64 bits: no keys, and left as they are.
+            return self.text.keys(written.cast(require_pyarrow().string()), first_row), columns
         if not self.parsed:
             return written, columns
         keys = self.text.keys(written, first_row)

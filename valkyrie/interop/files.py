@@ -85,7 +85,7 @@ def read_table(
     kind : {"int", "b16", "bytes"}, optional
         Kind of the keys; ``"b16"`` also parses UUIDs from a column of text in any format.
     options : ReadOptions
-        Format, header, texts that mean null.
+        Format, header, texts that mean null, whether payload of CSV and TSV stays text.
 
     Returns
     -------
@@ -105,7 +105,7 @@ def read_table(
             _known(column, opened.names, source)
         wanted = None if columns is None else [name, *columns]
         if isinstance(opened, CsvSource):
-            table = opened.table(name, wanted)
+            table = opened.table(name, wanted, text=options.text)
         elif isinstance(opened, NdjsonSource):
             table = opened.table(wanted, {name: require_pyarrow().string()} if kind in ("bytes", "b16") else {})
         else:
@@ -167,7 +167,8 @@ def route_file(
     only : bool, default False
         Write the key and the routed columns, not the other columns of the input.
     errors : {"raise", "coerce"}
-        A text that is no key of the table's kind (``"abc"`` for integers) raises, or counts as missing.
+        A text that is no key of the table's kind (``"abc"`` for integers; in a file that has types, any text) raises, or
+        counts as missing.
     threads : int or None, default 1
         Threads of each lookup.
     batch_rows : int
@@ -193,7 +194,8 @@ def route_file(
     Notes
     -----
     CSV to CSV keeps the other columns exactly as written. CSV to another format tells types from the first 4 MiB
-    (``ReadOptions.text`` turns that off).
+    (``ReadOptions.text`` turns that off). In NDJSON, text that looks like a date stays text, and an integer beyond int64
+    stays an integer.
     """
     if batch_rows < 1:
         raise ArgumentError(f"batch_rows must be at least 1, got {batch_rows}", hint=f"The default is {BATCH_ROWS}")
@@ -256,7 +258,7 @@ def _stream(opened: Source, keys: FileKeys, wanted: list[str] | None, batch_rows
         schema, batches = opened.stream(keys.name, wanted, text=text)
         return BatchStream(schema, batches, opened.data.share)
     if isinstance(opened, NdjsonSource):
-        schema, batches = opened.stream(keys.name, wanted, keys.json_type)
+        schema, batches = opened.stream(keys.json, wanted)
         return BatchStream(schema, batches, opened.data.share)
     schema, batches = opened.stream(wanted, batch_rows)
     return BatchStream(schema, batches, opened.share)

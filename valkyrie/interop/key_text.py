@@ -102,6 +102,37 @@ class KeyText:
             return self._uuids(column.cast(pa.string()), first_row)
         return column
 
+    def keys_of_wrong_type(self, column: pa.Array, first_row: int) -> pa.Array:
+        """Null for every text of a typed file, where a number is no text.
+
+        Raises
+        ------
+        KeyTypeError
+            There is one, and ``errors="raise"``.
+        """
+        self._check(column, np.asarray(column.is_null()), first_row, "an integer")
+        return require_pyarrow().nulls(len(column), self.type)
+
+    def is_json_key(self, value: Any, row: int) -> bool:
+        """Whether a value of JSON is of the type of the keys.
+
+        Raises
+        ------
+        KeyTypeError
+            It is not, and ``errors="raise"``.
+        """
+        if self.kind != "int":
+            good = isinstance(value, str)
+        elif isinstance(value, int) and not isinstance(value, bool):
+            limits = np.iinfo(np.uint64 if self.unsigned else np.int64)
+            good = limits.min <= value <= limits.max
+        else:
+            good = False
+        if not good and self.errors == "raise":
+            wanted = "text" if self.kind != "int" else f"an integer of the table's {'uint64' if self.unsigned else 'int64'}"
+            raise self._no_key(row, value, wanted)
+        return good
+
     def _integers(self, column: pa.Array, first_row: int) -> pa.Array:
         pa = require_pyarrow()
         import pyarrow.compute as pc
@@ -145,11 +176,14 @@ class KeyText:
         if self.errors == "coerce" or valid.all():
             return
         position = int(np.argmin(valid))
-        raise KeyTypeError(
-            f"{self.path}: row {first_row + position + 1} of column {self.name!r} is {column[position].as_py()!r}, not {wanted}",
+        raise self._no_key(first_row + position, column[position].as_py(), wanted)
+
+    def _no_key(self, row: int, value: Any, wanted: str) -> KeyTypeError:
+        return KeyTypeError(
+            f"{self.path}: row {row + 1} of column {self.name!r} is {value!r}, not {wanted}",
             hint='Mend the file, or use errors="coerce" (--errors coerce) to route such rows to missing',
-            row=first_row + position,
-            value=column[position].as_py(),
+            row=row,
+            value=value,
         )
 
 

@@ -6,10 +6,9 @@ them, so there is no Python object per value except in strings that need escapes
 
 from __future__ import annotations
 
-import io
 import json
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ import numpy as np
 from valkyrie.errors import SourceError
 from valkyrie.interop.byte_input import ByteInput, empty_source
 from valkyrie.interop.file_errors import file_errors, require_pyarrow
+from valkyrie.interop.ndjson_types import require_exact, stated_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,12 +30,33 @@ NEEDS_ESCAPE = '[\\x00-\\x1f"\\\\]'
 
 
 @dataclass(frozen=True, slots=True)
+class JsonKeys:
+    """What the table says of the field of keys.
+
+    Parameters
+    ----------
+    name : str
+        The field.
+    type : pyarrow.DataType
+        Integers of the table's width, or text.
+    is_key : callable
+        ``is_key(value, row)`` for a value that is not null: True if it is of the type; otherwise False, or an error.
+    coerce : bool
+        Whether a value that is no key counts as missing.
+    """
+
+    name: str
+    type: pa.DataType
+    is_key: Callable[[Any, int], bool]
+    coerce: bool
+
+
+@dataclass(frozen=True, slots=True)
 class NdjsonSource:
     """A file of one JSON object per line; `names` are the fields of its first block."""
 
     path: str
     data: ByteInput
-    first: pa.Schema
     names: tuple[str, ...]
 
     @classmethod
@@ -50,37 +71,102 @@ class NdjsonSource:
         block = _next_block(path, data)
         if not block.strip():
             raise empty_source(path)
-        first = _parse(path, block, None).schema
-        return cls(path, data, first, tuple(first.names))
+        try:
+            names = _parse(path, block, None).column_names
+        except SourceError:
+            # Values of several types under one name. If that is the name of the keys, a table knows what to do.
+            records = _objects(block)
+            if records is None:
+                raise
+            names = list(dict.fromkeys(name for record in records if record for name in record))
+        return cls(path, data, tuple(names))
 
-    def stream(
-        self, key: str, columns: Collection[str] | None, key_type: pa.DataType | None
-    ) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-        """Schema and batches; `key_type` states the type of the key column where the table knows it."""
+    def stream(self, keys: JsonKeys, columns: Collection[str] | None) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+        """Schema and batches; the field of keys has the type of the table's where its values fit."""
         pa = require_pyarrow()
+        block = _next_block(self.path, self.data)
+        try:
+            sample = _parse(self.path, block, None)
+        except SourceError:
+            stated = pa.schema([(keys.name, keys.type)])
+            mended = _mended(block, keys, 0)
+            if mended is None:
+                raise
+            block = mended
+            sample = _parse(self.path, block, stated)
+        if columns is not None:
+            sample = sample.select([name for name in sample.column_names if name in columns])
         fields = []
-        for field in self.first:
-            if columns is not None and field.name not in columns:
-                continue
-            if field.name == key and key_type is not None:
-                field = field.with_type(key_type)
+        for field in stated_schema(self.path, block, sample):
+            if field.name == keys.name:
+                field = field.with_type(_key_type(field.type, keys))
             elif pa.types.is_null(field.type):
                 field = field.with_type(pa.string())
             fields.append(field)
         schema = pa.schema(fields)
-        return schema, self._batches(schema, "ignore" if columns is not None else "error")
+        return schema, self._batches(schema, keys, "ignore" if columns is not None else "error")
 
     def table(self, columns: Collection[str] | None, types: dict[str, pa.DataType]) -> pa.Table:
         """The whole file; fields may appear late."""
         block = self.data.read()
         table = _parse(self.path, block, require_pyarrow().schema(list(types.items())) if types else None)
-        return table if columns is None else table.select([name for name in table.column_names if name in columns])
+        if columns is not None:
+            table = table.select([name for name in table.column_names if name in columns])
+        stated = stated_schema(self.path, block, table)
+        if stated != table.schema:
+            table = _parse(self.path, block, stated, "ignore").select(table.column_names)
+        require_exact(self.path, block, table, 0)
+        return table
 
-    def _batches(self, schema: pa.Schema, unexpected: str) -> Iterator[pa.RecordBatch]:
+    def _batches(self, schema: pa.Schema, keys: JsonKeys, unexpected: str) -> Iterator[pa.RecordBatch]:
+        rows = 0
         while block := self.data.read(len(_next_block(self.path, self.data))):
             if block.strip():
-                table = _parse(self.path, block, schema, unexpected).combine_chunks().select(schema.names)
+                try:
+                    table = _parse(self.path, block, schema, unexpected)
+                except SourceError:
+                    mended = _mended(block, keys, rows)
+                    if mended is None:
+                        raise
+                    table = _parse(self.path, mended, schema, unexpected)
+                table = table.combine_chunks().select(schema.names)
+                require_exact(self.path, block, table, rows)
+                rows += table.num_rows
                 yield from table.to_batches()
+
+
+def _key_type(found: pa.DataType, keys: JsonKeys) -> pa.DataType:
+    """The type of the field of keys: the table's, unless the values in the file have another and may miss."""
+    types = require_pyarrow().types
+    if types.is_integer(keys.type) and (types.is_uint64(found) or types.is_decimal(found)):
+        return found
+    return found if keys.coerce and types.is_integer(keys.type) and types.is_string(found) else keys.type
+
+
+def _mended(block: bytes, keys: JsonKeys, first_row: int) -> bytes | None:
+    """The block with null for every value that is no key; None if there is none, or the block is no JSON at all."""
+    records = _objects(block)
+    if records is None:
+        return None
+    lines, row, changed = block.split(b"\n"), first_row, False
+    for i, record in enumerate(records):
+        if record is None:
+            continue
+        value = record.get(keys.name)
+        if value is not None and not keys.is_key(value, row):
+            lines[i] = json.dumps(record | {keys.name: None}).encode()
+            changed = True
+        row += 1
+    return b"\n".join(lines) if changed else None
+
+
+def _objects(block: bytes) -> list[dict[str, Any] | None] | None:
+    """The object of every line, None for a blank one; None if a line holds something else."""
+    try:
+        values = [json.loads(line) if line.strip() else None for line in block.split(b"\n")]
+    except ValueError:
+        return None
+    return values if all(value is None or isinstance(value, dict) for value in values) else None
 
 
 def _next_block(path: str, data: ByteInput) -> bytes:
@@ -100,13 +186,14 @@ def _next_block(path: str, data: ByteInput) -> bytes:
 def _parse(path: str, block: bytes, schema: pa.Schema | None, unexpected: str = "infer") -> pa.Table:
     import pyarrow.json as arrow_json
 
+    pa = require_pyarrow()
     options = arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior=unexpected)
     # A line may not cross Arrow's blocks; blocks of a stream are parsed as one.
     read = arrow_json.ReadOptions(block_size=min(len(block) + 1, 1 << 30))
     with file_errors(path, "read", HINT):
         # Arrow takes any bytes for a string.
         block.decode()
-        return arrow_json.read_json(io.BytesIO(block), parse_options=options, read_options=read)
+        return arrow_json.read_json(pa.BufferReader(block), parse_options=options, read_options=read)
 
 
 def write_ndjson(file: IO[bytes], batch: pa.RecordBatch) -> None:
@@ -137,7 +224,7 @@ def _json_text(column: pa.Array) -> pa.Array:
     import pyarrow.compute as pc
 
     kind = column.type
-    if pa.types.is_boolean(kind) or pa.types.is_integer(kind):
+    if pa.types.is_boolean(kind) or pa.types.is_integer(kind) or (pa.types.is_decimal(kind) and kind.scale == 0):
         text = column.cast(pa.large_string())
     elif pa.types.is_floating(kind):
         finite = pc.if_else(pc.is_finite(column), column, pa.scalar(None, kind))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 from valkyrie.errors import SourceError
+from valkyrie.interop.duration_text import text_of_durations
 from valkyrie.interop.file_errors import require_pyarrow
 from valkyrie.interop.file_formats import STANDARD_STREAM, FileFormat
 from valkyrie.interop.key_text import text_of_uuids
@@ -30,6 +31,7 @@ DICTIONARY_BYTES = 1 << 17
 class Sink:
     """An open output of one schema."""
 
+    path: str
     schema: pa.Schema
     write_batch: Callable[[Any], None]
     close: Callable[[], None]
@@ -37,8 +39,18 @@ class Sink:
     def write(self, batch: pa.RecordBatch) -> None:
         """Append the rows of a batch that has the columns given to ``open_sink``."""
         pa = require_pyarrow()
-        columns = [_as(column, field.type) for column, field in zip(batch.columns, self.schema, strict=True)]
+        columns = [self._held(column, field) for column, field in zip(batch.columns, self.schema, strict=True)]
         self.write_batch(pa.RecordBatch.from_arrays(columns, schema=self.schema))
+
+    def _held(self, column: pa.Array, field: pa.Field) -> pa.Array:
+        try:
+            return _as(column, field.type)
+        except require_pyarrow().ArrowInvalid as error:
+            raise SourceError(
+                f"cannot write {self.path}: column {field.name!r} is {column.type}: {str(error).splitlines()[0].rstrip('.')}",
+                hint="Write Parquet or Arrow, which hold any bytes, or leave the column out (columns=, --columns)",
+                path=self.path,
+            ) from error
 
 
 class _LeftOpen:
@@ -104,7 +116,7 @@ def open_sink(file: IO[bytes], path: str, form: FileFormat, schema: pa.Schema) -
         if compressed is not None:
             compressed.close()
 
-    return Sink(held, write, close)
+    return Sink(path, held, write, close)
 
 
 def _held(kind: pa.DataType, form: FileFormat, path: str, name: str) -> pa.DataType:
@@ -123,7 +135,9 @@ def _held(kind: pa.DataType, form: FileFormat, path: str, name: str) -> pa.DataT
             path=path,
         )
     string = require_pyarrow().string()
-    return string if _is_uuid(kind) or types.is_string_view(kind) else kind
+    if form.delimited and (types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind)):
+        return string
+    return string if _is_uuid(kind) or types.is_string_view(kind) or types.is_duration(kind) else kind
 
 
 def _is_uuid(kind: pa.DataType) -> bool:
@@ -138,4 +152,10 @@ def _as(column: pa.Array, kind: pa.DataType) -> pa.Array:
         return column
     if isinstance(column.type, require_pyarrow().BaseExtensionType):
         column = column.storage
-    return text_of_uuids(column) if _is_uuid(column.type) else column.cast(kind)
+    if _is_uuid(column.type):
+        return text_of_uuids(column)
+    if types.is_duration(column.type):
+        return text_of_durations(column)
+    if types.is_fixed_size_binary(column.type):
+        column = column.cast(require_pyarrow().binary())
+    return column.cast(kind)

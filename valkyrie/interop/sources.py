@@ -6,7 +6,7 @@ import mmap
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from valkyrie.errors import SourceError
 from valkyrie.interop.byte_input import open_bytes, open_file
@@ -35,7 +35,7 @@ class ReadOptions:
         CSV and TSV: texts that mean null, beside nothing at all. ``"NA"`` is none by default: it is a country and an
         id.
     text : bool, default False
-        CSV and TSV, when routing: columns other than the key stay text, exactly as written.
+        CSV and TSV: columns other than the key stay text, exactly as written.
     """
 
     format: str | None = None
@@ -144,7 +144,7 @@ def _parquet(stack: ExitStack, path: str) -> ColumnarSource:
         )
     opened = open_file(stack, path)
     with file_errors(path, "read"):
-        file: Any = stack.enter_context(parquet.ParquetFile(opened))
+        file: Any = stack.enter_context(parquet.ParquetFile(_mapped(opened)))
     return ColumnarSource(
         path,
         file.schema_arrow,
@@ -152,6 +152,12 @@ def _parquet(stack: ExitStack, path: str) -> ColumnarSource:
         lambda names, batch_rows: _row_groups(file, names, batch_rows),
         file.metadata.num_rows,
     )
+
+
+def _mapped(opened: IO[bytes]) -> Any:
+    """A map of the file that was opened: Arrow reads Python's files on threads of its own, which may outlive Python."""
+    pa = require_pyarrow()
+    return pa.BufferReader(pa.py_buffer(mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)))
 
 
 def _row_groups(file: Any, names: list[str], batch_rows: int) -> Iterator[Any]:
@@ -176,9 +182,7 @@ def _arrow(stack: ExitStack, path: str) -> ColumnarSource:
         raise SourceError(f"cannot read {path}: Feather version 1", hint="Write it again as Feather version 2", path=path)
     with file_errors(path, "read"):
         if start == b"ARROW1":
-            # A map of the file that was looked at: Arrow reads Python's files on threads of its own, which may outlive Python.
-            mapped = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
-            file: Any = stack.enter_context(ipc.open_file(pa.BufferReader(pa.py_buffer(mapped))))
+            file: Any = stack.enter_context(ipc.open_file(_mapped(opened)))
             unchecked: Callable[[], Iterator[Any]] = lambda: (file.get_batch(i) for i in range(file.num_record_batches))  # noqa: E731
             schema = file.schema
         else:
