@@ -48,9 +48,9 @@ class _Quotes:
             starts = np.flatnonzero(opens[1:] != closes[: len(opens) - 1] + 1)
             first = int(opens[starts[-1] + 1 if len(starts) else 0])
             if first > 0 or (first == 0 and not self._just_closed):
-                self._line = self._lines + block.count(b"\n", 0, first) + 1
+                self._line = self._lines + int(np.count_nonzero(data[:first] == LINE_FEED)) + 1
         self.open_line = self._line if len(opens) > len(closes) else 0
-        self._lines += block.count(b"\n")
+        self._lines += int(np.count_nonzero(data == LINE_FEED))
         self._before, self._just_closed = block[-1], bool(len(closes)) and int(closes[-1]) == len(block) - 1
         return _last_outside(block, b"\n", opens, closes) or _last_outside(block, b"\r", opens, closes)
 
@@ -60,11 +60,10 @@ class _Quotes:
         if self.open_line:
             quotes = np.concatenate(([-1], quotes))
         opens, closes = quotes[::2], quotes[1::2]
-        before = np.append(data, self._before)[opens - 1]
-        good = self._may_open[before]
+        good = self._may_open[data[np.maximum(opens - 1, 0)]]
         good[1:] |= opens[1:] == closes[: len(opens) - 1] + 1
         if len(opens) and opens[0] <= 0:
-            good[0] = opens[0] < 0 or good[0] or self._just_closed
+            good[0] = opens[0] < 0 or self._may_open[self._before] or self._just_closed
         if good.all():
             return opens, closes
         # Up to the first that may not open, the quotes did take turns.
