@@ -418,3 +418,15 @@ def test_times_beyond_a_library_are_refused(box, dtype):
         box.column(values, name="when")
     # what is missing has no value that could be beyond anything
     assert pd.isna(listed(box.column(values, MISSING))).tolist() == MISSING.tolist()
+
+
+def test_bytes_keep_the_nuls_within_them():
+    items = np.array([b"\0\1", b"", b"a\0b", b"abc"], "S3")
+    table = vk.RouteTable.build({"id": [1, 2, 3, 4], "raw": items})
+    for keys in (pa.array([4, 1, 9, 3, 2]), pa.chunked_array([[4, 1], [9, 3, 2]])):
+        answer = table.route_many(keys, "raw")
+        assert answer.type == pa.binary()
+        assert answer.to_pylist() == [b"abc", b"\0\1", None, b"a\0b", b""]
+    assert table.route_many(pa.array([], pa.int64()), "raw").to_pylist() == []
+    assert table.route_many(pl.Series([4, 1, 9]), "raw").to_list() == [b"abc", b"\0\1", None]
+    assert table.route_many(pd.Series([4, 1]), "raw").tolist() == [b"abc", b"\0\1"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from valkyrie._native import strings
 from valkyrie.arrays.containers import Answers, apply_fill, fill_of
 from valkyrie.arrays.libraries import pyarrow
 from valkyrie.arrays.strings import Strings
@@ -54,6 +55,8 @@ def arrow_array(values: AnyArray | Strings, missing: BoolArray | None, name: str
     kind = values.dtype.kind
     if kind == "V":
         return _fixed_size_binary(pa, values, mask)
+    if kind == "S" and values.dtype.itemsize:
+        return _binary(pa, values, mask)
     if kind in "Mm":
         units = ("D", "s", "ms", "us", "ns") if kind == "M" else ("s", "ms", "us", "ns")
         values = to_unit_of(values, units, name, missing)
@@ -65,6 +68,20 @@ def arrow_array(values: AnyArray | Strings, missing: BoolArray | None, name: str
             hint="Ask for numpy arrays, or store the parts as columns of their own",
             column=name,
         ) from error
+
+
+def _binary(pa: Any, values: AnyArray, mask: BoolArray | None) -> Any:
+    """Items of dtype S without their padding; Arrow's own conversion would cut them at the first NUL."""
+    fields = np.ascontiguousarray(values).view(np.uint8).reshape(len(values), values.dtype.itemsize)
+    address, length = np.empty(len(values), np.uint64), np.empty(len(values), np.uint64)
+    strings.of_fixed(fields, address, length)
+    offsets = np.zeros(len(values) + 1, np.int64)
+    np.cumsum(length, out=offsets[1:])
+    data = fields[np.arange(fields.shape[1], dtype=np.uint64) < length[:, None]]
+    validity = None if mask is None else pa.py_buffer(np.packbits(~mask, bitorder="little"))
+    buffers = [validity, pa.py_buffer(offsets), pa.py_buffer(data)]
+    array = pa.Array.from_buffers(pa.large_binary(), len(values), buffers)
+    return array.cast(pa.binary()) if offsets[-1] < 2**31 else array
 
 
 def _fixed_size_binary(pa: Any, values: AnyArray, mask: BoolArray | None) -> Any:
