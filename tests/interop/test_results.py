@@ -9,6 +9,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+import valkyrie as vk
 from valkyrie.arrays import (
     ArrowBox,
     ListBox,
