@@ -88,9 +88,7 @@ def test_the_reader_of_the_output_goes_away(folder):
     assert process.wait(timeout=60) == 141
 
 
-@pytest.mark.parametrize(
-    "arguments", [["get", "t.vks", "2", "4"], ["get", "t.vks", "2", "--json"], ["info", "t.vks"], ["--help"]]
-)
+@pytest.mark.parametrize("arguments", ["get t.vks 2 4", "get t.vks 2 --json", "info t.vks", "--help"])
 def test_a_reader_that_never_reads(arguments, folder):
     ours, theirs = os.pipe()
     os.close(ours)
