@@ -71,7 +71,7 @@ def take(const uint8_t[::1] items not None, Py_ssize_t itemsize, const int32_t[:
 
 def expand_ranges(const int32_t[::1] starts not None, const int64_t[::1] offsets not None, const int32_t[::1] rows,
                   int32_t[::1] out not None):
-    """Write to out[offsets[i]:offsets[i + 1]] what follows from starts[i] on: numbers, or with `rows` the rows at those places."""
+    """Write to out[offsets[i]:offsets[i + 1]] what follows from starts[i] on: numbers, or with `rows` the rows there."""
     cdef Py_ssize_t n = starts.shape[0], i, j, size
     cdef int64_t first
     cdef int32_t start

@@ -27,11 +27,11 @@ cdef extern from *:
     int __builtin_popcountll(unsigned long long x) nogil
 
 cdef enum:
-    MAX_BUCKET = 48     # a Poisson(5) bucket over 10**9 keys stays far below
-    LARGE_BUCKET = 1024 # from here a sample is looked at before the bucket is sorted
+    MAX_BUCKET = 48      # a Poisson(5) bucket over 10**9 keys stays far below
+    LARGE_BUCKET = 1024  # from here a sample is looked at before the bucket is sorted
     SAMPLE = 64
-    SMALL_BUCKET = 16   # up to here duplicates are found pair by pair, beyond by sorting
-    MAX_EQUAL = 8       # distinct keys of one 64-bit hash in one bucket: more can only be an attack
+    SMALL_BUCKET = 16    # up to here duplicates are found pair by pair, beyond by sorting
+    MAX_EQUAL = 8        # distinct keys of one 64-bit hash in one bucket: more can only be an attack
 
 cdef struct Entry:
     uint64_t fp

@@ -7,7 +7,6 @@ The probes take one contiguous piece of a batch each, so that the caller decides
 the GIL, but for object arrays, whose items they must not lose while they look at their bytes.
 """
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_Check, PyBytes_CheckExact, PyBytes_GET_SIZE
-from cpython.exc cimport PyErr_Clear, PyErr_ExceptionMatches
 from cpython.long cimport PyLong_AsUnsignedLongLong, PyLong_CheckExact
 from cpython.object cimport PyObject
 from cpython.unicode cimport PyUnicode_Check
@@ -45,6 +44,7 @@ from probing cimport (
     vk_mix64,
     vk_view,
 )
+from utf8 cimport utf8_of
 
 from valkyrie.errors import KeyNotFoundError
 
@@ -52,7 +52,6 @@ cnp.import_array()
 
 cdef extern from "Python.h":
     long long PyLong_AsLongLongAndOverflow(object x, int *overflow) except? -1
-    const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size)
     PyObject **PySequence_Fast_ITEMS(object sequence)
 
 cdef extern from "vk_text.h" nogil:
@@ -65,14 +64,6 @@ cdef enum:
 
 
 cdef int32_t NOTHING = -1
-
-
-cdef inline const char *utf8_of(object text, Py_ssize_t *size) except? NULL:
-    """The UTF-8 form that a str keeps of itself, or NULL if it has none: it holds a lone surrogate."""
-    cdef const char *p = PyUnicode_AsUTF8AndSize(text, size)
-    if p == NULL and PyErr_ExceptionMatches(UnicodeEncodeError):
-        PyErr_Clear()
-    return p
 
 
 cdef inline int32_t one_id(const vk_view *t, uint64_t key) noexcept nogil:
@@ -391,7 +382,7 @@ cdef class IdTableReader:
         return -1
 
     def _probe_texts(self, const uint64_t[::1] address not None, const uint64_t[::1] length not None, int32_t missing,
-                    int32_t[::1] out not None):
+                     int32_t[::1] out not None):
         """Texts by address and length, as `valkyrie._native.strings` finds them; the caller keeps their owner alive."""
         cdef Py_ssize_t n = out.shape[0]
         if self.view.kind != VK_BYTES or address.shape[0] < n or length.shape[0] < n:

@@ -4,21 +4,19 @@ Every function fills the first n entries of `address` and `length` and borrows: 
 they came from is alive and unchanged. Functions that can meet a value that is no text return its position, else -1.
 """
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_Check, PyBytes_GET_SIZE
-from cpython.exc cimport PyErr_Clear, PyErr_ExceptionMatches
 from cpython.unicode cimport PyUnicode_Check
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memcpy, memset
 
 cimport numpy as cnp
 
+from utf8 cimport utf8_of
+
 cnp.import_array()
 
 ctypedef fused offset_t:
     int32_t
     int64_t
-
-cdef extern from "Python.h":
-    const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size)
 
 cdef extern from "vk_text.h" nogil:
     enum:
@@ -43,14 +41,6 @@ cdef extern from "numpy/arrayobject.h" nogil:
     int NpyString_load(npy_string_allocator *allocator, const npy_packed_static_string *packed, npy_static_string *text)
 
 cdef const uint8_t *EMPTY = <const uint8_t *>b""
-
-
-cdef inline const char *utf8_of(object text, Py_ssize_t *size) except? NULL:
-    """The UTF-8 form that a str keeps of itself, or NULL if it has none: it holds a lone surrogate."""
-    cdef const char *p = PyUnicode_AsUTF8AndSize(text, size)
-    if p == NULL and PyErr_ExceptionMatches(UnicodeEncodeError):
-        PyErr_Clear()
-    return p
 
 
 def of_offsets(const offset_t[::1] offsets not None, const uint8_t[::1] data not None, uint64_t[::1] address not None,

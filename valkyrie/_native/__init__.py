@@ -7,20 +7,22 @@ from `strings`. `Block` and `freeze` own the memory of tables.
 
 from typing import TYPE_CHECKING
 
-from valkyrie._native import gather, hashing, id_build
+from valkyrie._native import gather, hashing, id_build, prefix_build, prefix_texts, slice_tree
 from valkyrie._native.cpu import cpu_level, cpu_levels, kernel
 from valkyrie._native.memory import Block, freeze
 
 if TYPE_CHECKING:
-    from valkyrie._native import strings
+    from valkyrie._native import addresses, strings
     from valkyrie._native.id_table import IdTableReader
 else:
+    addresses = kernel("addresses")
     strings = kernel("strings")
     IdTableReader = kernel("id_table").IdTableReader
 
 __all__ = [
     "Block",
     "IdTableReader",
+    "addresses",
     "cpu_level",
     "cpu_levels",
     "freeze",
@@ -28,5 +30,8 @@ __all__ = [
     "hashing",
     "id_build",
     "kernel",
+    "prefix_build",
+    "prefix_texts",
+    "slice_tree",
     "strings",
 ]
