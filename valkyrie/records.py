@@ -33,12 +33,21 @@ __all__ = [
     "ID_LINE",
     "ID_SLOT",
     "ID_TABLE_HEADER",
+    "INTERVAL_LINE",
+    "INTERVAL_LINE32",
+    "IPV4_NODE",
     "KINDS",
     "LAYOUTS",
     "MAX_ROWS",
     "MISSING",
+    "PREFIX_KINDS",
+    "PREFIX_TABLE_HEADER",
+    "PREFIX_TEXT",
     "ROUTE",
     "ROW_SLOT",
+    "SLICE_GROUP",
+    "SLICE_NODE",
+    "TEXT_PREFIXES_HEADER",
 ]
 
 MISSING = -1
@@ -108,3 +117,77 @@ ROUTE = np.dtype([
 target : code of what the key maps to; shard : partition number; latency_us : expected latency in microseconds;
 reliability : share of successes in 1/65535; weight : relative weight; flags, constraints : bit sets of the caller's.
 """
+
+# Prefixes over bits: IPv4 networks by nodes and one-byte leaves, everything else by lines of interval ends.
+#
+#     IPV4_NODE        16 bytes: what 64 slots lead to
+#                      0         8       12
+#                      | starts  | first | base  |
+#
+#     INTERVAL_LINE    64 bytes: the last addresses of eight intervals, or of eight subtrees
+#                      0         8                  56
+#                      | last[0] | last[1] | ...    | last[7] |
+#
+#     INTERVAL_LINE32  64 bytes: the same with sixteen
+#                      0       4                  60
+#                      | [0]   | [1]   | ...      | [15]  |
+#
+# Slot i of a node leads to ``first`` plus how many of bits 0 to i of ``starts`` are set; bit i is set when slot i leads
+# elsewhere than slot i - 1, and bit 0 never is. The root has 16 to 4,096 nodes, numbered by the top 4 to 12 bits of an address;
+# the slot is in the next six, and what it leads to is a node. That one's slot, in the next six bits, leads to a byte of
+# ``leaves``, a code:
+#
+#     0           the prefix that covers the whole node: its rank (or -1) is the int32 in the four bytes before ``first``
+#     1 to 254    the prefix of rank ``base`` + code
+#     255         ask the tree of INTERVAL_LINE32
+#
+# ``leaves`` begins with four zeros and a 1, which all nodes share that lie inside one interval. ``base`` of a root node is 0.
+
+IPV4_NODE = np.dtype([("starts", "<u8"), ("first", "<u4"), ("base", "<i4")])
+
+INTERVAL_LINE = np.dtype([("last", "<u8", (8,))])
+
+INTERVAL_LINE32 = np.dtype([("last", "<u4", (16,))])
+
+# Prefixes of text: their bytes, and a tree over slices of eight bytes (`valkyrie._scan.slice_tree` says how it is searched).
+#
+#   PREFIX_TEXT   16 bytes, one a prefix in sorted order: where its text begins in the arena, how long it is, and the rank of
+#                 the longest other prefix it begins with, -1 if none
+#                 0        8        12       16
+#                 | offset | length | parent |
+#
+#   SLICE_NODE    16 bytes: texts that share their first `depth` bytes; their distinct slices there, in order, are `count` entries
+#                 from `at` on, and so are the groups of those slices; `inner` is the first of the node's lines of separators
+#                 0       4    8       12      16
+#                 | depth | at | count | inner |
+#
+#   SLICE_GROUP    8 bytes: texts that share a slice too; `first` is the lowest rank among them. Those that end in the slice
+#                 come first; if at least two go on, `link` is their node, else it is ~(the highest rank of the group)
+#                 0       4      8
+#                 | first | link |
+
+PREFIX_TEXT = np.dtype([("offset", "<u8"), ("length", "<u4"), ("parent", "<i4")])
+
+SLICE_NODE = np.dtype([("depth", "<u4"), ("at", "<u4"), ("count", "<u4"), ("inner", "<u4")])
+
+SLICE_GROUP = np.dtype([("first", "<i4"), ("link", "<i4")])
+
+TEXT_PREFIXES_HEADER = np.dtype([
+    ("entries", "<u8"),
+    ("terminator", "<i2"),
+    ("backwards", "u1"),
+    ("fold", "u1"),
+    ("padded", "u1"),
+    ("reserved", "u1", (3,)),
+])
+"""The numbers of prefixes of text.
+
+terminator : the byte that every text but "" ends with, -1 if none; backwards : texts are read from their end; fold : in ASCII
+lower case; padded : texts that differ only in NULs at their end share a slice.
+"""
+
+PREFIX_KINDS = ("bytes", "path", "digits", "suffix", "ip", "bits")
+"""Kinds of prefixes, by code."""
+
+PREFIX_TABLE_HEADER = np.dtype([("kind", "u1"), ("wildcards", "u1"), ("reserved", "u1", (6,)), ("entries", "<u8")])
+"""The numbers of a PrefixTable: one record beside its arrays."""

@@ -16,6 +16,7 @@ __all__ = [
     "LoadMode",
     "ObjectArray",
     "OnDuplicate",
+    "PrefixKind",
     "UInt8Array",
     "UInt32Array",
     "UInt64Array",
@@ -33,6 +34,9 @@ ObjectArray: TypeAlias = npt.NDArray[np.object_]
 
 Kind: TypeAlias = Literal["int", "b16", "bytes"]
 """What a table's keys are: integers, 128-bit ids, or text and bytes."""
+
+PrefixKind: TypeAlias = Literal["bytes", "path", "digits", "suffix", "ip", "bits"]
+"""What a table's prefixes are; see `valkyrie.PrefixTable`."""
 
 OnDuplicate: TypeAlias = Literal["error", "first", "last"]
 """What a build does with a key that occurs twice."""

@@ -24,8 +24,9 @@ _compiling = threading.Lock()
 
 
 def jit_wanted() -> bool:
-    """Whether kernels may be compiled: numba is installed and ``VALKYRIE_JIT`` is not 0."""
-    return os.environ.get("VALKYRIE_JIT", "1") != "0" and importlib.util.find_spec("numba") is not None
+    """Whether kernels may be compiled: numba is installed, and neither ``VALKYRIE_JIT=0`` nor ``NUMBA_DISABLE_JIT=1`` is set."""
+    off = os.environ.get("VALKYRIE_JIT", "1") == "0" or os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+    return not off and importlib.util.find_spec("numba") is not None
 
 
 class Kernel:

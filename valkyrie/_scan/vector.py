@@ -12,7 +12,26 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-__all__ = ["byte_swap", "compiled", "count_le", "load8", "load64", "popcount", "prefetch", "trailing_zeros"]
+__all__ = [
+    "byte_swap",
+    "compiled",
+    "count_le",
+    "count_le_at",
+    "count_lt",
+    "count_lt32",
+    "field",
+    "inlined",
+    "item",
+    "leading_zeros",
+    "load8",
+    "load32",
+    "load64",
+    "load_int32",
+    "popcount",
+    "prefetch",
+    "prefetch_at",
+    "trailing_zeros",
+]
 
 
 def compiled(function):
@@ -23,11 +42,30 @@ def compiled(function):
         return njit(nogil=True, boundscheck=False)(function)
 
 
+def inlined(function):
+    """Compile a part of kernels, always into its callers. It should take addresses and numbers: an array that is passed on is
+    counted as a reference, which costs more than most parts do.
+    """
+    return njit(nogil=True, boundscheck=False, forceinline=True)(function)
+
+
 def _element(builder, array_type, array, index, context):
     from numba.core import cgutils
 
     data = context.make_array(array_type)(context, builder, array).data
     return builder.gep(data, [index]), cgutils
+
+
+def _count_le(context, builder, pointer, key, wanted=None):
+    wide = ir.VectorType(ir.IntType(64), 8)
+    loaded = builder.load(builder.bitcast(pointer, wide.as_pointer()), align=8)
+    one = builder.insert_element(ir.Constant(wide, ir.Undefined), key, ir.Constant(ir.IntType(32), 0))
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), 8), [0] * 8)
+    keys = builder.shuffle_vector(one, ir.Constant(wide, ir.Undefined), zeros)
+    mask = builder.bitcast(builder.icmp_unsigned("<=", loaded, keys), ir.IntType(8))
+    if wanted is not None:
+        mask = builder.and_(mask, builder.trunc(wanted, ir.IntType(8)))
+    return builder.zext(builder.ctpop(mask), context.get_value_type(types.intp))
 
 
 @intrinsic
@@ -39,15 +77,28 @@ def count_le(typingctx, lines, at, key):
 
     def codegen(context, builder, sig, args):
         pointer, _ = _element(builder, sig.args[0], args[0], args[1], context)
-        wide = ir.VectorType(ir.IntType(64), 8)
-        loaded = builder.load(builder.bitcast(pointer, wide.as_pointer()), align=8)
-        one = builder.insert_element(ir.Constant(wide, ir.Undefined), args[2], ir.Constant(ir.IntType(32), 0))
-        zeros = ir.Constant(ir.VectorType(ir.IntType(32), 8), [0] * 8)
-        keys = builder.shuffle_vector(one, ir.Constant(wide, ir.Undefined), zeros)
-        mask = builder.bitcast(builder.icmp_unsigned("<=", loaded, keys), ir.IntType(8))
-        return builder.zext(builder.ctpop(mask), context.get_value_type(types.intp))
+        return _count_le(context, builder, pointer, args[2])
 
     return signature, codegen
+
+
+@intrinsic
+def count_le_at(typingctx, address, key, wanted):
+    """As `count_le` of the line at an address, counting only those whose bit of `wanted` is set (the first: bit 0)."""
+    signature = types.intp(types.uint64, types.uint64, types.intp)
+
+    def codegen(context, builder, sig, args):
+        pointer = builder.inttoptr(args[0], ir.IntType(64).as_pointer())
+        return _count_le(context, builder, pointer, args[1], args[2])
+
+    return signature, codegen
+
+
+def _prefetch(builder, pointer):
+    i8p, i32 = ir.IntType(8).as_pointer(), ir.IntType(32)
+    kind = ir.FunctionType(ir.VoidType(), [i8p, i32, i32, i32])
+    function = builder.module.declare_intrinsic("llvm.prefetch", [i8p], fnty=kind)
+    builder.call(function, [builder.bitcast(pointer, i8p), *(ir.Constant(i32, v) for v in (0, 2, 1))])
 
 
 @intrinsic
@@ -57,11 +108,19 @@ def prefetch(typingctx, array, at):
 
     def codegen(context, builder, sig, args):
         pointer, _ = _element(builder, sig.args[0], args[0], args[1], context)
-        i8p, i32 = ir.IntType(8).as_pointer(), ir.IntType(32)
-        function = builder.module.declare_intrinsic(
-            "llvm.prefetch", [i8p], fnty=ir.FunctionType(ir.VoidType(), [i8p, i32, i32, i32])
-        )
-        builder.call(function, [builder.bitcast(pointer, i8p), *(ir.Constant(i32, v) for v in (0, 2, 1))])
+        _prefetch(builder, pointer)
+        return context.get_dummy_value()
+
+    return signature, codegen
+
+
+@intrinsic
+def prefetch_at(typingctx, address):
+    """Ask for the cache line of an address (second level); nothing is read."""
+    signature = types.void(types.uint64)
+
+    def codegen(context, builder, sig, args):
+        _prefetch(builder, builder.inttoptr(args[0], ir.IntType(8).as_pointer()))
         return context.get_dummy_value()
 
     return signature, codegen
@@ -82,8 +141,42 @@ def _load(width):
     return load
 
 
+@intrinsic
+def item(typingctx, items, i, size):
+    """The address of item i of those at an address, of `size` bytes each."""
+    signature = types.uint64(types.uint64, types.intp, types.intp)
+
+    def codegen(context, builder, sig, args):
+        return builder.add(args[0], builder.mul(args[1], args[2]))
+
+    return signature, codegen
+
+
+def field(size, offset, *, signed=False):
+    """Make a function of an address and a number i: the 32-bit field at an offset in item i of those there, as int64.
+
+    The items are of `size` bytes each.
+    """
+
+    @intrinsic
+    def read(typingctx, items, i):
+        signature = types.int64(types.uint64, types.intp)
+
+        def codegen(context, builder, sig, args):
+            word = ir.IntType(64)
+            at = builder.add(builder.mul(args[1], ir.Constant(word, size)), ir.Constant(word, offset))
+            value = builder.load(builder.inttoptr(builder.add(args[0], at), ir.IntType(32).as_pointer()), align=1)
+            return builder.sext(value, word) if signed else builder.zext(value, word)
+
+        return signature, codegen
+
+    return read
+
+
 load64 = _load(64)
 """The little-endian uint64 at an address. The caller answers for all eight bytes."""
+load32 = _load(32)
+"""The little-endian uint32 at an address, as uint64. The caller answers for all four bytes."""
 load8 = _load(8)
 """The byte at an address."""
 
@@ -98,6 +191,8 @@ def _unary(name):
                 return builder.ctpop(args[0])
             if name == "bswap":
                 return builder.bswap(args[0])
+            if name == "ctlz":
+                return builder.ctlz(args[0], ir.Constant(ir.IntType(1), 0))
             return builder.cttz(args[0], ir.Constant(ir.IntType(1), 0))
 
         return signature, codegen
@@ -111,3 +206,49 @@ byte_swap = _unary("bswap")
 """A uint64 with its bytes reversed."""
 trailing_zeros = _unary("cttz")
 """Zero bits below the lowest set bit of a uint64; 64 if there is none."""
+leading_zeros = _unary("ctlz")
+"""Zero bits above the highest set bit of a uint64; 64 if there is none."""
+
+
+def _count_below(width):
+    @intrinsic
+    def count_lt(typingctx, lines, at, key):
+        word = getattr(types, f"uint{width}")
+        if not isinstance(lines, types.Array) or lines.dtype != word:
+            return None
+        signature = types.intp(lines, types.intp, word)
+        lanes = 512 // width
+
+        def codegen(context, builder, sig, args):
+            pointer, _ = _element(builder, sig.args[0], args[0], args[1], context)
+            wide = ir.VectorType(ir.IntType(width), lanes)
+            loaded = builder.load(builder.bitcast(pointer, wide.as_pointer()), align=width // 8)
+            one = builder.insert_element(ir.Constant(wide, ir.Undefined), args[2], ir.Constant(ir.IntType(32), 0))
+            zeros = ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes)
+            keys = builder.shuffle_vector(one, ir.Constant(wide, ir.Undefined), zeros)
+            mask = builder.bitcast(builder.icmp_unsigned("<", loaded, keys), ir.IntType(lanes))
+            return builder.zext(builder.ctpop(mask), context.get_value_type(types.intp))
+
+        return signature, codegen
+
+    return count_lt
+
+
+count_lt = _count_below(64)
+"""How many of the eight uint64 at ``lines[at:at + 8]`` are less than `key`: one vector compare."""
+count_lt32 = _count_below(32)
+"""How many of the sixteen uint32 at ``lines[at:at + 16]`` are less than `key`: one vector compare."""
+
+
+@intrinsic
+def load_int32(typingctx, array, at):
+    """The little-endian int32 at ``array[at:at + 4]``, an array of bytes, at any alignment."""
+    if not isinstance(array, types.Array) or array.dtype != types.uint8:
+        return None
+    signature = types.int32(array, types.intp)
+
+    def codegen(context, builder, sig, args):
+        pointer, _ = _element(builder, sig.args[0], args[0], args[1], context)
+        return builder.load(builder.bitcast(pointer, ir.IntType(32).as_pointer()), align=1)
+
+    return signature, codegen

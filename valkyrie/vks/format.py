@@ -48,7 +48,23 @@ from typing import Final
 
 import numpy as np
 
-from valkyrie.records import B16_LINE, FALLBACK, ID_LINE, ID_SLOT, ID_TABLE_HEADER, MAX_ROWS, ROW_SLOT
+from valkyrie.records import (
+    B16_LINE,
+    FALLBACK,
+    ID_LINE,
+    ID_SLOT,
+    ID_TABLE_HEADER,
+    INTERVAL_LINE,
+    INTERVAL_LINE32,
+    IPV4_NODE,
+    MAX_ROWS,
+    PREFIX_TABLE_HEADER,
+    PREFIX_TEXT,
+    ROW_SLOT,
+    SLICE_GROUP,
+    SLICE_NODE,
+    TEXT_PREFIXES_HEADER,
+)
 
 __all__ = [
     "ALIGNMENT",
@@ -98,6 +114,14 @@ FORMATS: Final[dict[int, np.dtype[np.void]]] = {
     4: ROW_SLOT,
     5: FALLBACK,
     6: ID_TABLE_HEADER,
+    7: PREFIX_TABLE_HEADER,
+    8: IPV4_NODE,
+    9: INTERVAL_LINE,
+    10: INTERVAL_LINE32,
+    11: PREFIX_TEXT,
+    12: SLICE_NODE,
+    13: SLICE_GROUP,
+    14: TEXT_PREFIXES_HEADER,
 }
 """The structured dtypes a file may hold, by number. A number is never used again; no dtype has holes between fields."""
 
