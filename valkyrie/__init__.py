@@ -10,9 +10,21 @@ array([ 2,  0, -1], dtype=int32)
 from valkyrie import errors
 from valkyrie.arrays import Columns
 from valkyrie.records import ROUTE
-from valkyrie.tables import IdTable, IdTableStats, RouteTable, load
+from valkyrie.tables import IdTable, IdTableStats, PrefixTable, PrefixTableStats, RouteTable, load
 from valkyrie.versions import show_versions
 
 __version__ = "0.1.0"
 
-__all__ = ["ROUTE", "Columns", "IdTable", "IdTableStats", "RouteTable", "__version__", "errors", "load", "show_versions"]
+__all__ = [
+    "ROUTE",
+    "Columns",
+    "IdTable",
+    "IdTableStats",
+    "PrefixTable",
+    "PrefixTableStats",
+    "RouteTable",
+    "__version__",
+    "errors",
+    "load",
+    "show_versions",
+]

@@ -3,6 +3,8 @@
 from valkyrie.tables.files import load
 from valkyrie.tables.id_stats import IdTableStats
 from valkyrie.tables.id_table import IdTable
-from valkyrie.tables.route_table import RouteTable
+from valkyrie.tables.prefix_stats import PrefixTableStats
+from valkyrie.tables.prefix_table import PrefixTable
+from valkyrie.tables.route_table import PREFIX_KINDS, RouteTable
 
-__all__ = ["IdTable", "IdTableStats", "RouteTable", "load"]
+__all__ = ["PREFIX_KINDS", "IdTable", "IdTableStats", "PrefixTable", "PrefixTableStats", "RouteTable", "load"]

@@ -6,15 +6,18 @@ import os
 
 from valkyrie import vks
 from valkyrie.errors import SnapshotFormatError
-from valkyrie.tables.id_check import SAMPLE
 from valkyrie.tables.id_table import IdTable
+from valkyrie.tables.prefix_table import PrefixTable
 from valkyrie.tables.route_table import RouteTable
 from valkyrie.typing import LoadMode, Verify
 
 __all__ = ["load"]
 
+_SAMPLE = 4096
+"""Lines or prefixes that are looked at when a file is loaded."""
 
-def load(path: str | os.PathLike[str], mode: LoadMode = "mmap", verify: Verify = "full") -> IdTable | RouteTable:
+
+def load(path: str | os.PathLike[str], mode: LoadMode = "mmap", verify: Verify = "full") -> IdTable | PrefixTable | RouteTable:
     """Load a table from a ``.vks`` file.
 
     Parameters
@@ -29,7 +32,7 @@ def load(path: str | os.PathLike[str], mode: LoadMode = "mmap", verify: Verify =
 
     Returns
     -------
-    IdTable or RouteTable
+    IdTable, PrefixTable or RouteTable
         Whichever was saved.
 
     Raises
@@ -42,14 +45,16 @@ def load(path: str | os.PathLike[str], mode: LoadMode = "mmap", verify: Verify =
     file = vks.read(path, mode=mode, verify=verify)
     columns = {name: file.get(name) for name in file.sections}
     try:
-        table: IdTable | RouteTable | None = None
+        table: IdTable | PrefixTable | RouteTable | None = None
         if file.content == "id_table":
             table = IdTable.from_columns(columns)
+        elif file.content == "prefix_table":
+            table = PrefixTable.from_columns(columns)
         elif file.content == "route_table":
             table = RouteTable.from_columns(columns)
         if table is not None and verify == "full":
             index = table.index if isinstance(table, RouteTable) else table
-            index.check(sample=SAMPLE)
+            index.check(sample=_SAMPLE)
         if table is not None:
             return table
     except SnapshotFormatError as error:

@@ -10,17 +10,14 @@ from valkyrie.errors import SnapshotFormatError
 from valkyrie.tables.id_parts import IdTableParts, as_bytes
 from valkyrie.typing import AnyArray, BoolArray, Int64Array, UInt64Array
 
-__all__ = ["SAMPLE", "check_structure"]
-
-SAMPLE = 16_384
-"""Lines, slots or fallback keys that are looked at when a file is loaded; a smaller table is checked whole."""
+__all__ = ["check_structure"]
 
 _HALF = np.uint64(32)
 _LOW = np.uint64(0xFFFFFFFF)
 _FLAT_MULTIPLIER = 0x9E3779B1
 
 
-def check_structure(parts: IdTableParts, most: int | None = SAMPLE) -> None:
+def check_structure(parts: IdTableParts, most: int | None) -> None:
     """Check that guards guard, that rows are rows, that every key lies where a lookup would look for it, and the number of keys.
 
     Parameters

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from valkyrie.tables.id_parts import IdTableParts
+from valkyrie.tables.stats import Statistics
 from valkyrie.typing import Int64Array
 
 __all__ = ["IdTableStats", "id_table_stats"]
 
 
-@dataclass(frozen=True, eq=False)
-class IdTableStats(Mapping[str, Any]):
+@dataclass(frozen=True, eq=False, repr=False)
+class IdTableStats(Statistics):
     """Statistics of an IdTable; attributes, and a mapping of the same names.
 
     Attributes
@@ -49,50 +48,15 @@ class IdTableStats(Mapping[str, Any]):
     keys_in_fallback: int
     build_seconds: float
 
-    def __getitem__(self, name: str) -> Any:
-        if name not in _NAMES:
-            raise KeyError(name)
-        return getattr(self, name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(_NAMES)
-
-    def __len__(self) -> int:
-        return len(_NAMES)
-
-    def _lines(self) -> list[tuple[str, str]]:
+    def written(self, name: str) -> str:
+        """A statistic as a person would read it: of the pilots their number, mean and highest."""
+        if name != "pilot_histogram":
+            return super().written(name)
         tried = int(self.pilot_histogram.sum())
-        pilots = "none"
-        if tried:
-            mean = float(self.pilot_histogram @ np.arange(256)) / tried
-            pilots = f"{tried:,} (mean {mean:.1f}, highest {int(np.flatnonzero(self.pilot_histogram)[-1])})"
-        return [
-            ("entries", f"{self.entries:,}"),
-            ("kind", self.kind),
-            ("layout", self.layout),
-            ("hash", self.hash),
-            ("load", f"{self.load:.3f}"),
-            ("bytes_per_entry", f"{self.bytes_per_entry:.2f}"),
-            ("pilots", pilots),
-            ("reseeds", str(self.reseeds)),
-            ("keys_in_fallback", f"{self.keys_in_fallback:,}"),
-            ("build_seconds", f"{self.build_seconds:.3f}"),
-        ]
-
-    def __repr__(self) -> str:
-        return "\n".join(f"{name:16} {value}" for name, value in self._lines())
-
-    def _repr_html_(self) -> str:
-        import html
-
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>"
-            for name, value in self._lines()
-        )
-        return f"<table>{rows}</table>"
-
-
-_NAMES = tuple(field.name for field in fields(IdTableStats))
+        if not tried:
+            return "none"
+        mean = float(self.pilot_histogram @ np.arange(256)) / tried
+        return f"{tried:,} (mean {mean:.1f}, highest {int(np.flatnonzero(self.pilot_histogram)[-1])})"
 
 
 def id_table_stats(parts: IdTableParts) -> IdTableStats:

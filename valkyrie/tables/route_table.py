@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 
-from valkyrie import vks
-from valkyrie.arrays import KeyColumn, apply_fill, encodable, fill_of, key_column, python_value, read_frame, require_column
-from valkyrie.errors import ArgumentError, KeyTypeError, SnapshotFormatError
+from valkyrie import records, vks
+from valkyrie.arrays import apply_fill, fill_of, key_column, python_value, read_frame, require_column
+from valkyrie.errors import ArgumentError, SnapshotFormatError
 from valkyrie.parallel import thread_count
 from valkyrie.tables.id_table import IdTable
 from valkyrie.tables.payload import PayloadColumn, payload_columns
-from valkyrie.typing import AnyArray, Int32Array, Kind, OnDuplicate
+from valkyrie.tables.prefix_table import PrefixTable
+from valkyrie.typing import AnyArray, Kind, OnDuplicate, PrefixKind
 
-__all__ = ["RouteTable"]
+__all__ = ["PREFIX_KINDS", "RouteTable"]
+
+PREFIX_KINDS: dict[str | None, PrefixKind] = {
+    "prefix": "bytes",
+    "path": "path",
+    "digits": "digits",
+    "suffix": "suffix",
+    "ip": "ip",
+    "bits": "bits",
+}
+"""Kinds of prefixes by the name they have here, where "bytes" are keys that are looked up whole."""
 
 _AGAIN = "Build the table again, or give the arrays as to_columns() gave them"
 
@@ -28,7 +39,7 @@ class RouteTable:
 
     __slots__ = ("_index", "_key_name", "_payload")
 
-    def __init__(self, index: IdTable, payload: Mapping[str, PayloadColumn], key_name: str) -> None:
+    def __init__(self, index: IdTable | PrefixTable, payload: Mapping[str, PayloadColumn], key_name: str) -> None:
         """Put an index and payload together; use `build`."""
         self._index = index
         self._key_name = key_name
@@ -40,7 +51,10 @@ class RouteTable:
         frame_or_columns: Any,
         key: str = "id",
         *,
-        kind: Kind | None = None,
+        kind: Kind | PrefixKind | Literal["prefix"] | None = None,
+        lengths: Any = None,
+        strict: bool = True,
+        wildcards: bool = False,
         on_duplicate: OnDuplicate = "error",
         seed: int | None = None,
         threads: int | None = 1,
@@ -53,8 +67,16 @@ class RouteTable:
             The key column, and the payload: numbers, booleans, dates, fixed-width items, text; nulls are kept. It is copied.
         key : str
             Name of the key column.
-        kind, on_duplicate, seed, threads
-            As for `IdTable.build`.
+        kind : str, optional
+            "int", "b16" or "bytes": keys are looked up whole, as in an `IdTable`; by default what the column holds. "ip",
+            "digits", "bits", "path", "suffix" or "prefix" (text, byte by byte): the key column holds prefixes, and a query is
+            routed by the longest that it begins with, as in a `PrefixTable`.
+        lengths : str or array-like of int or int, optional
+            With prefixes that need them, how many leading bits count; a str names a column of the frame, then no payload.
+        strict, wildcards : bool
+            With prefixes, as for `PrefixTable.build`.
+        on_duplicate, seed, threads
+            As for `IdTable.build`; a table of prefixes has no seed and is built on one thread.
 
         Raises
         ------
@@ -63,13 +85,33 @@ class RouteTable:
         frame = read_frame(frame_or_columns)
         for name in frame.names:
             _check_name(name)
-        keys = key_column(frame.column(key), kind=kind, argument=key)
-        index = IdTable.build_column(keys, on_duplicate=on_duplicate, seed=seed, threads=threads)
-        others = [(name, raw) for name, raw in zip(frame.names, frame.columns, strict=True) if name != key]
-        return cls(index, payload_columns([name for name, _ in others], [raw for _, raw in others], keys.n), key)
+        raw_keys, own = frame.column(key), {key}
+        index: IdTable | PrefixTable
+        if kind in PREFIX_KINDS:
+            if isinstance(lengths, str):
+                own.add(lengths)
+                lengths = frame.column(lengths)
+            index, n = PrefixTable.build_counted(
+                raw_keys,
+                kind=PREFIX_KINDS[kind],
+                lengths=lengths,
+                strict=strict,
+                wildcards=wildcards,
+                on_duplicate=on_duplicate,
+            )
+        else:
+            if lengths is not None or wildcards:
+                raise ArgumentError(
+                    f"{'wildcards' if wildcards else 'lengths'}: keys of kind {kind!r} are looked up whole",
+                    hint='Leave it out, or name a kind of prefixes, such as kind="ip"',
+                )
+            keys = key_column(raw_keys, kind=kind, argument=key)
+            index, n = IdTable.build_column(keys, on_duplicate=on_duplicate, seed=seed, threads=threads), keys.n
+        others = [(name, raw) for name, raw in zip(frame.names, frame.columns, strict=True) if name not in own]
+        return cls(index, payload_columns([name for name, _ in others], [raw for _, raw in others], n), key)
 
     @property
-    def index(self) -> IdTable:
+    def index(self) -> IdTable | PrefixTable:
         """From key to row of the payload."""
         return self._index
 
@@ -136,23 +178,13 @@ class RouteTable:
             raise ArgumentError(f"columns: a name stands twice in {names}", hint="Ask for each column once")
         fills = fill_of(names, missing if isinstance(missing, Mapping) else dict.fromkeys(names, missing))
         workers = thread_count(threads)
-        column = key_column(keys, kind=self.index.kind, lookup="signed" if self.index.is_signed else "unsigned")
-        rows = self._rows(column, workers)
+        rows, box = self.index.locate(keys, threads=workers)
         taken = {name: self._payload[name].take(rows, workers) for name in names}
         if single:
             answer, fill = taken[names[0]], fills.get(names[0])
             # filled here, since only here the name is known: the box leaves a column that of the keys
-            return column.box.column(*(answer if fill is None else apply_fill(*answer, names[0], fill)))
-        return column.box.table(taken, fills)
-
-    def _rows(self, column: KeyColumn, threads: int) -> Int32Array:
-        try:
-            return self.index.get_column(column, threads=threads)
-        except KeyTypeError:
-            mended = encodable(column)
-            if mended is None:
-                raise
-            return self.index.get_column(mended, threads=threads)
+            return box.column(*(answer if fill is None else apply_fill(*answer, names[0], fill)))
+        return box.table(taken, fills)
 
     def route(self, key: Any, default: Any = None) -> Any:
         """The record of one key, or `default`.
@@ -167,9 +199,11 @@ class RouteTable:
         ------
         KeyTypeError
         """
-        row = self.index.get(key)
-        if row is None or not self._payload:
-            return default if row is None else {}
+        row = self.index.lookup(key) if isinstance(self.index, PrefixTable) else self.index.get(key)
+        return default if row is None else self.record(row)
+
+    def record(self, row: int) -> dict[str, Any]:
+        """The record of one row of the payload; values as `route` gives them, all None for a row that the payload has not."""
         at = np.array([row], np.int32)
         return {name: _scalar(*column.take(at, 1)) for name, column in self._payload.items()}
 
@@ -204,7 +238,7 @@ class RouteTable:
         index, payload = _below(columns, "index/"), _below(columns, "payload/")
         names = [name.removesuffix("/values") for name in payload if name.endswith("/values")]
         table = cls(
-            IdTable.from_columns(index),
+            PrefixTable.from_columns(index) if _of_prefixes(index) else IdTable.from_columns(index),
             {name: PayloadColumn.from_columns(name, payload) for name in names},
             _text(columns.get("key")),
         )
@@ -259,3 +293,8 @@ def _text(raw: AnyArray | None) -> str:
         return "id" if raw is None else raw.tobytes().decode()
     except UnicodeDecodeError as error:
         raise SnapshotFormatError("the name of the key column is not UTF-8", hint=_AGAIN) from error
+
+
+def _of_prefixes(index: Mapping[str, AnyArray]) -> bool:
+    header = index.get("header")
+    return isinstance(header, np.ndarray) and header.dtype == records.PREFIX_TABLE_HEADER

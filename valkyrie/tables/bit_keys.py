@@ -1,0 +1,110 @@
+"""Bit strings of up to 64 bits, left-aligned in uint64: hardware addresses, leading bits of hashes, shards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from valkyrie.arrays import KeyColumn, ListBox, key_column
+from valkyrie.errors import ArgumentError, KeyTypeError
+from valkyrie.tables.prefix_keys import WordColumn, WordPrefixes, leading_ones, prefix_lengths, read_only, refuse_nulls
+from valkyrie.typing import UInt64Array
+
+__all__ = ["bit_prefixes", "bit_queries"]
+
+
+def bit_queries(keys: Any, *, argument: str = "keys") -> WordColumn:
+    """Read words to look up: no value is malformed.
+
+    Parameters
+    ----------
+    keys : array-like, length n
+        uint64, in any container that `key_column` reads, or Python ints from 0 to 2**64 - 1.
+    argument : str
+        Name of the caller's argument, for messages.
+
+    Raises
+    ------
+    KeyTypeError
+        Anything else: integers of another width would be aligned to the right.
+    """
+    column, words = _words(keys, argument)
+    return WordColumn(column.n, column.box, column.nulls, codes=column.codes, words=read_only(words))
+
+
+def bit_prefixes(prefixes: Any, lengths: Any, *, strict: bool = True, argument: str = "prefixes") -> WordPrefixes:
+    """Read prefixes of bits, in the order given, duplicates and all.
+
+    Parameters
+    ----------
+    prefixes : array-like, length n
+        As for `bit_queries`, none null.
+    lengths : array-like of int, length n, or int
+        How many leading bits of each count: 0 to 64.
+    strict : bool
+        Whether bits behind the length are an error; otherwise they are cleared.
+    argument : str
+        Name of the caller's argument, for messages.
+
+    Raises
+    ------
+    ArgumentError
+        A length that is missing or out of range, or bits set behind it: the first is named, and how many there are.
+    KeyTypeError
+        A null, or anything but uint64.
+    """
+    column, words = _words(prefixes, argument)
+    refuse_nulls(column.nulls, argument)
+    if lengths is None:
+        raise ArgumentError(
+            f"{argument}: prefixes of bits need their lengths",
+            hint="Give lengths=, one for each or one number for all",
+            argument="lengths",
+        )
+    if column.codes is not None:
+        words = words[column.codes]
+    bits = prefix_lengths(lengths, column.n, 64)
+    kept = words & leading_ones(bits)
+    beyond = kept != words
+    if strict and beyond.any():
+        position, count = int(np.argmax(beyond)), int(beyond.sum())
+        value, length = int(words[position]), int(bits[position])
+        raise ArgumentError(
+            f"{argument}: {value:#018x}/{length} at position {position} has bits set behind its length: the prefix is "
+            f"{int(kept[position]):#018x}" + (f" ({count} in all)" if count > 1 else ""),
+            hint="Align it to the left, or clear such bits with strict=False",
+            argument=argument,
+            position=position,
+            value=value,
+            count=count,
+        )
+    return WordPrefixes(column.n, kept, bits)
+
+
+def _words(keys: Any, argument: str) -> tuple[KeyColumn, UInt64Array]:
+    """The column, and its values as native, aligned uint64."""
+    column = key_column(keys, kind="int", argument=argument)
+    values = column.values
+    if column.untyped:
+        return column, np.zeros(column.n, np.uint64)
+    if values.dtype.newbyteorder("=") == np.uint64:
+        return column, np.require(values, np.uint64, ["C_CONTIGUOUS", "ALIGNED"])
+    # of Python ints, which have no width, only the value counts
+    if isinstance(column.box, ListBox) or str(getattr(keys, "dtype", "")) == "object":
+        negative = values < 0
+        if negative.any():
+            position = int(np.argmax(negative))
+            raise KeyTypeError(
+                f"{argument}: {int(values[position])} at position {position} is negative",
+                hint="Words of bits are 0 to 2**64 - 1",
+                argument=argument,
+                position=position,
+            )
+        return column, values.astype(np.uint64)
+    raise KeyTypeError(
+        f"{argument}: words of bits are uint64, got {values.dtype}",
+        hint="Bits count from the left: widen to uint64 and shift them up, as in x.astype('uint64') << 16 for 48 bits",
+        argument=argument,
+        got=str(values.dtype),
+    )

@@ -1,0 +1,226 @@
+"""The index of kind "ip": IPv4 and IPv6 in one table, IPv4 first in the order of ranks."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from valkyrie.errors import ArgumentError
+from valkyrie.parallel import run
+from valkyrie.tables.interval_prefixes import Ipv6Prefixes
+from valkyrie.tables.ip_keys import ip_queries
+from valkyrie.tables.ip_networks import ip_prefixes
+from valkyrie.tables.ipv4_prefixes import Ipv4Prefixes
+from valkyrie.tables.prefix_index import BuiltIndex, Matches, PrefixIndex, ranks_of_rows, without_duplicates
+from valkyrie.tables.prefix_keys import Errors, IpColumn, IpPrefixes
+from valkyrie.typing import AnyArray, BoolArray, Int32Array, Int64Array, OnDuplicate, PrefixKind, UInt8Array
+
+__all__ = ["IpIndex"]
+
+_CHUNK = 1 << 19
+
+
+class IpIndex(PrefixIndex):
+    """Networks of both families.
+
+    Attributes
+    ----------
+    v4 : Ipv4Prefixes
+    v6 : Ipv6Prefixes
+    """
+
+    kinds: ClassVar[tuple[PrefixKind, ...]] = ("ip",)
+
+    def __init__(self, v4: Ipv4Prefixes, v6: Ipv6Prefixes) -> None:
+        self.kind = "ip"
+        self.v4, self.v6 = v4, v6
+
+    @classmethod
+    def build(
+        cls, prefixes: Any, lengths: Any, *, kind: PrefixKind, strict: bool, wildcards: bool, on_duplicate: OnDuplicate
+    ) -> BuiltIndex:
+        given = ip_prefixes(prefixes, lengths, strict=strict)
+        at4, at6 = _families(given)
+        (order4, equal4), (order6, equal6) = _sorted4(given, at4), _sorted6(given, at6)
+        between = np.zeros(int(len(at4) > 0 and len(at6) > 0), np.bool_)
+        order = without_duplicates(
+            np.concatenate([order4, order6]),
+            np.concatenate([equal4, between, equal6]),
+            on_duplicate,
+            lambda position: _text(given, position),
+        )
+        n4 = len(order) if not len(at6) else int(np.count_nonzero(_is_v4(given)[order]))
+        v4 = Ipv4Prefixes.build(*_columns4(given, order[:n4]))
+        v6 = Ipv6Prefixes.build(*_columns6(given, order[n4:]))
+        return BuiltIndex(cls(v4, v6), order, given.n)
+
+    @classmethod
+    def from_columns(cls, columns: Mapping[str, AnyArray], kind: PrefixKind) -> Self:
+        parts = {
+            family: {name.removeprefix(family): values for name, values in columns.items() if name.startswith(family)}
+            for family in ("v4/", "v6/")
+        }
+        v4 = Ipv4Prefixes.from_columns(parts["v4/"]) if parts["v4/"] else Ipv4Prefixes.build(*_NO_V4)
+        v6 = Ipv6Prefixes.from_columns(parts["v6/"]) if parts["v6/"] else Ipv6Prefixes.build(*_NO_V6)
+        return cls(v4, v6)
+
+    def to_columns(self) -> dict[str, AnyArray]:
+        columns: dict[str, AnyArray] = {}
+        for family, engine in (("v4", self.v4), ("v6", self.v6)):
+            if engine.n:
+                columns |= {f"{family}/{name}": values for name, values in engine.to_columns().items()}
+        return columns
+
+    @property
+    def n(self) -> int:
+        return self.v4.n + self.v6.n
+
+    @property
+    def lengths(self) -> Int32Array:
+        return np.concatenate([self.v4.lengths, self.v6.lengths]).astype(np.int32)
+
+    @property
+    def parents(self) -> Int32Array:
+        above = self.v6.parents
+        return np.concatenate([self.v4.parents, np.where(above < 0, above, above + np.int32(self.v4.n))])
+
+    @property
+    def index_nbytes(self) -> int:
+        return sum(engine.index_nbytes for engine in (self.v4, self.v6) if engine.n)
+
+    @property
+    def nbytes(self) -> int:
+        return sum(engine.nbytes for engine in (self.v4, self.v6) if engine.n)
+
+    def match(self, keys: Any, *, errors: Errors, threads: int) -> Matches:
+        column = ip_queries(keys, errors=errors, threads=threads)
+        return Matches(ranks_of_rows(self._ranks(column, threads), column.bad, column.codes, column.nulls), column.box)
+
+    def find(self, prefixes: Any, lengths: Any) -> Int32Array:
+        given = ip_prefixes(prefixes, lengths)
+        at4, at6 = _families(given)
+        out = np.empty(given.n, np.int32)
+        out[at4] = self.v4.find(*_columns4(given, at4))
+        found = self.v6.find(*_columns6(given, at6))
+        out[at6] = np.where(found < 0, found, found + np.int32(self.v4.n))
+        return out
+
+    def ranges(self, prefixes: Any, lengths: Any) -> tuple[Int32Array, Int32Array]:
+        given = ip_prefixes(prefixes, lengths)
+        at4, at6 = _families(given)
+        lo, hi = np.empty(given.n, np.int32), np.empty(given.n, np.int32)
+        lo[at4], hi[at4] = self.v4.ranges(*_columns4(given, at4))
+        low, high = self.v6.ranges(*_columns6(given, at6))
+        lo[at6], hi[at6] = low + np.int32(self.v4.n), high + np.int32(self.v4.n)
+        return lo, hi
+
+    def prefixes(self, ranks: Int64Array) -> list[str]:
+        texts = []
+        for rank in ranks.tolist():
+            if rank < self.v4.n:
+                address: Any = ipaddress.IPv4Address(int(self.v4.starts[rank]))
+                length = int(self.v4.lengths[rank])
+            else:
+                at = rank - self.v4.n
+                address = ipaddress.IPv6Address(int(self.v6.high[at]) << 64 | int(self.v6.low[at]))
+                length = int(self.v6.lengths[at])
+            texts.append(f"{address}/{length}")
+        return texts
+
+    def asked(self, prefixes: list[Any]) -> tuple[Any, Any, Any]:
+        return [prefix.partition("/")[0] for prefix in prefixes], prefixes, None
+
+    def warm_up(self) -> bool:
+        return all([self.v4.warm_up(), self.v6.warm_up()])
+
+    def _ranks(self, column: IpColumn, threads: int) -> Int32Array:
+        """Ranks of the values of a column."""
+        m = len(column.v4) if column.v4 is not None else len(column.v6) // 2 if column.v6 is not None else 0
+        if column.family is None:
+            out = np.empty(m, np.int32)
+            if column.v4 is not None:
+                self._lookup4(column.v4, out, threads)
+            elif column.v6 is not None:
+                self._lookup6(column.v6, out, threads)
+            return out
+        assert column.v4 is not None
+        assert column.v6 is not None
+        out = np.full(m, -1, np.int32)
+        for family, values, lookup in ((4, column.v4, self._lookup4), (6, column.v6.view("V16"), self._lookup6)):
+            at = np.flatnonzero(column.family == family)
+            some = np.empty(len(at), np.int32)
+            lookup(np.ascontiguousarray(values[at]).view(np.uint32 if family == 4 else np.uint64), some, threads)
+            out[at] = some
+        return out
+
+    def _lookup4(self, queries: AnyArray, out: Int32Array, threads: int) -> None:
+        run(lambda a, b: self.v4.lookup(queries[a:b], out[a:b]), len(out), threads=threads, chunk=_chunk(len(out), threads))
+
+    def _lookup6(self, queries: AnyArray, out: Int32Array, threads: int) -> None:
+        run(
+            lambda a, b: self.v6.lookup(queries[2 * a : 2 * b], out[a:b]),
+            len(out),
+            threads=threads,
+            chunk=_chunk(len(out), threads),
+        )
+        out[out >= 0] += np.int32(self.v4.n) if self.v4.n else np.int32(0)
+
+
+_NO_V4 = (np.empty(0, np.uint32), np.empty(0, np.uint8))
+_NO_V6 = (np.empty(0, np.uint64), np.empty(0, np.uint64), np.empty(0, np.uint8))
+
+
+def _chunk(n: int, threads: int) -> int:
+    return min(_CHUNK, max(4096, -(-n // threads)))
+
+
+def _families(given: IpPrefixes) -> tuple[Int64Array, Int64Array]:
+    """Positions of the networks of each family."""
+    every, none = np.arange(given.n), np.empty(0, np.int64)
+    if given.family is None:
+        return (every, none) if given.v4 is not None else (none, every)
+    return np.flatnonzero(given.family == 4), np.flatnonzero(given.family == 6)
+
+
+def _columns4(given: IpPrefixes, at: Int64Array) -> tuple[AnyArray, UInt8Array]:
+    return _NO_V4 if given.v4 is None else (given.v4[at], given.lengths[at])
+
+
+def _columns6(given: IpPrefixes, at: Int64Array) -> tuple[AnyArray, AnyArray, UInt8Array]:
+    return _NO_V6 if given.high is None or given.low is None else (given.high[at], given.low[at], given.lengths[at])
+
+
+def _is_v4(given: IpPrefixes) -> BoolArray:
+    return np.full(given.n, given.v4 is not None) if given.family is None else given.family == 4
+
+
+def _sorted4(given: IpPrefixes, at: Int64Array) -> tuple[Int64Array, BoolArray]:
+    """The positions in order, and which networks equal the next."""
+    starts, lengths = _columns4(given, at)
+    words = starts.astype(np.uint64) << np.uint64(8) | lengths
+    order = np.argsort(words)
+    equal: BoolArray = words[order[1:]] == words[order[:-1]]
+    if equal.any():  # then their order matters
+        order = np.argsort(words, kind="stable")
+    return at[order], equal
+
+
+def _sorted6(given: IpPrefixes, at: Int64Array) -> tuple[Int64Array, BoolArray]:
+    high, low, lengths = _columns6(given, at)
+    order = np.lexsort((lengths, low, high))
+    equal = np.ones(max(len(at) - 1, 0), np.bool_)
+    for column in (high, low, lengths):
+        equal &= column[order[1:]] == column[order[:-1]]
+    return at[order], equal
+
+
+def _text(given: IpPrefixes, position: int) -> str:
+    length = int(given.lengths[position])
+    if given.v4 is not None and (given.family is None or given.family[position] == 4):
+        return f"{ipaddress.IPv4Address(int(given.v4[position]))}/{length}"
+    if given.high is None or given.low is None:
+        raise ArgumentError("no address is at that position", hint="Give one of a network")
+    return f"{ipaddress.IPv6Address(int(given.high[position]) << 64 | int(given.low[position]))}/{length}"

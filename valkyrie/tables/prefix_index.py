@@ -1,0 +1,219 @@
+"""What every kind of prefix table answers, in ranks: positions in the sorted order of its prefixes.
+
+A `PrefixIndex` reads prefixes and queries of its kind from any container and asks its engine. `PrefixTable` stands above it and
+turns ranks into rows. What the kinds have in common is here: which of equal prefixes counts, and dictionary-encoded queries.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, NamedTuple, NoReturn, Self
+
+import numpy as np
+
+from valkyrie.arrays import Container
+from valkyrie.errors import DuplicateKeyError, SnapshotFormatError
+from valkyrie.tables.prefix_keys import Errors
+from valkyrie.typing import AnyArray, BoolArray, Int32Array, Int64Array, OnDuplicate, PrefixKind
+
+__all__ = ["BuiltIndex", "Matches", "PrefixIndex", "raise_duplicate_prefixes", "ranks_of_rows", "without_duplicates"]
+
+_NAMED = 3
+_CHECKED_AT_ONCE = 4096
+
+
+class Matches(NamedTuple):
+    """The longest match of each query.
+
+    Attributes
+    ----------
+    ranks : ndarray of int32, shape (n,)
+        -1 where there is none: no prefix, a null, a malformed query.
+    box : Container
+        How to give results back.
+    """
+
+    ranks: Int32Array
+    box: Container
+
+
+class BuiltIndex(NamedTuple):
+    """What a build gives.
+
+    Attributes
+    ----------
+    search : PrefixIndex
+    order : ndarray of int64, shape (n,)
+        Where the prefix of each rank was in what the build was given.
+    given : int
+        How many prefixes that were, duplicates and all.
+    """
+
+    search: PrefixIndex
+    order: Int64Array
+    given: int
+
+
+class PrefixIndex(ABC):
+    """Sorted, unique prefixes of one kind and the means to search them. Immutable; safe to share between threads.
+
+    Attributes
+    ----------
+    kind : str
+    """
+
+    kind: PrefixKind
+
+    kinds: ClassVar[tuple[PrefixKind, ...]]
+
+    @classmethod
+    @abstractmethod
+    def build(
+        cls, prefixes: Any, lengths: Any, *, kind: PrefixKind, strict: bool, wildcards: bool, on_duplicate: OnDuplicate
+    ) -> BuiltIndex:
+        """Read prefixes from their container, sort them, and build the engine."""
+
+    @classmethod
+    @abstractmethod
+    def from_columns(cls, columns: Mapping[str, AnyArray], kind: PrefixKind) -> Self:
+        """Take the arrays that `to_columns` gave; SnapshotFormatError if a search over them could leave them."""
+
+    @abstractmethod
+    def to_columns(self) -> dict[str, AnyArray]:
+        """All arrays by name, for storing."""
+
+    @property
+    @abstractmethod
+    def n(self) -> int:
+        """Number of prefixes."""
+
+    @property
+    @abstractmethod
+    def lengths(self) -> Int32Array:
+        """Length of each prefix by rank, in its unit: bits, digits or bytes."""
+
+    @property
+    @abstractmethod
+    def parents(self) -> Int32Array:
+        """Rank of the next shorter prefix that contains each, -1 if none."""
+
+    @property
+    @abstractmethod
+    def index_nbytes(self) -> int:
+        """Bytes that a longest-match lookup needs."""
+
+    @property
+    @abstractmethod
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+
+    @abstractmethod
+    def match(self, keys: Any, *, errors: Errors, threads: int) -> Matches:
+        """The longest match of each query, from any container."""
+
+    @abstractmethod
+    def find(self, prefixes: Any, lengths: Any) -> Int32Array:
+        """Rank of each prefix itself, -1 where it is not in the table."""
+
+    @abstractmethod
+    def ranges(self, prefixes: Any, lengths: Any) -> tuple[Int32Array, Int32Array]:
+        """Ranks ``[lo, hi)`` of what lies under each prefix, itself included."""
+
+    @abstractmethod
+    def prefixes(self, ranks: Int64Array) -> list[Any]:
+        """The prefixes of some ranks, as a person would write them."""
+
+    @abstractmethod
+    def warm_up(self) -> bool:
+        """Compile what lookups need; whether it is compiled then."""
+
+    def asked(self, prefixes: list[Any]) -> tuple[Any, Any, Any]:
+        """For some of `prefixes`: the first query under each, and what `find` takes, prefixes and lengths."""
+        return prefixes, prefixes, None
+
+    def check(self, sample: int | None) -> None:
+        """Check that so many prefixes (None: all) are found, and that a search for them ends there or below.
+
+        Raises
+        ------
+        SnapshotFormatError
+        """
+        ranks = np.unique(np.linspace(0, self.n - 1, min(self.n, sample or self.n)).astype(np.int64))
+        for start in range(0, len(ranks), _CHECKED_AT_ONCE):
+            some = ranks[start : start + _CHECKED_AT_ONCE]
+            queries, prefixes, lengths = self.asked(self.prefixes(some))
+            lo, hi = self.ranges(prefixes, lengths)
+            found, matched = self.find(prefixes, lengths), self.match(queries, errors="coerce", threads=1).ranks
+            if not ((found == some) & (lo == some) & (lo <= matched) & (matched < hi)).all():
+                raise SnapshotFormatError(
+                    "the prefix table makes no sense: a prefix is not where a search ends", hint="Build and save it again"
+                )
+
+
+def ranks_of_rows(
+    values: Int32Array, bad: BoolArray | None, codes: Int32Array | None, nulls: BoolArray | None
+) -> Int32Array:
+    """Ranks of the rows of a column from those of its values.
+
+    Parameters
+    ----------
+    values : ndarray of int32, shape (m,)
+        Changed where `bad`.
+    bad : ndarray of bool, shape (m,), optional
+    codes : ndarray of int32, shape (n,), optional
+        Of a dictionary-encoded column; -1 where null.
+    nulls : ndarray of bool, shape (n,), optional
+    """
+    if bad is not None:
+        values[bad] = -1
+    if codes is not None:
+        return np.take(np.append(values, np.int32(-1)), codes, mode="wrap")
+    if nulls is not None:
+        values[nulls] = -1
+    return values
+
+
+def without_duplicates(
+    order: Int64Array, equal: BoolArray, on_duplicate: OnDuplicate, name: Callable[[int], Any]
+) -> Int64Array:
+    """The positions that count, in their order.
+
+    Parameters
+    ----------
+    order : ndarray of int64, shape (n,)
+        Positions sorted by prefix, equal ones by position.
+    equal : ndarray of bool, shape (n - 1,)
+        Whether each is equal to the next.
+    on_duplicate : {"error", "first", "last"}
+    name : callable
+        A position's prefix as a person would write it.
+
+    Raises
+    ------
+    DuplicateKeyError
+        Two are equal, and on_duplicate is "error".
+    """
+    if not equal.any():
+        return order
+    if on_duplicate == "error":
+        at = np.flatnonzero(equal)
+        raise_duplicate_prefixes(np.stack([order[at], order[at + 1]], axis=1), name)
+    kept = np.ones(len(order), np.bool_)
+    (kept[1:] if on_duplicate == "first" else kept[:-1])[equal] = False
+    return order[kept]
+
+
+def raise_duplicate_prefixes(pairs: Int64Array, name: Callable[[int], Any]) -> NoReturn:
+    """Raise DuplicateKeyError for pairs of positions, naming the first few by the place of the later one."""
+    pairs = pairs[np.argsort(pairs[:, 1])]
+    positions = [(int(first), int(again)) for first, again in pairs[:_NAMED]]
+    named = [name(again) for _, again in positions]
+    listed = ", ".join(f"{prefix!r} at {a} and {b}" for prefix, (a, b) in zip(named, positions, strict=True))
+    more = f" and {len(pairs) - _NAMED} more" if len(pairs) > _NAMED else ""
+    raise DuplicateKeyError(
+        f"prefixes: {len(pairs)} duplicate{'s' if len(pairs) > 1 else ''}: {listed}{more}",
+        hint='Drop them, or choose with on_duplicate="first" or "last"',
+        keys=named,
+        positions=positions,
+    )

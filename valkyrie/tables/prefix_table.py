@@ -1,0 +1,476 @@
+"""PrefixTable, the compressed radix arena: longest-prefix match and prefix scans over arrays.
+
+A query is answered by the longest stored prefix that it begins with. What "begins with" means is the kind's:
+
+    ip        networks of IPv4 and IPv6, in one table
+    digits    telephone numbers and the like, digit by digit, up to 16 digits
+    bits      uint64 whose leading bits count: hardware addresses, shards
+    bytes     text and bytes, byte by byte
+    path      whole segments: ``/api`` holds ``/api/v1`` and not ``/apix``
+    suffix    whole labels from the right, in any case: ``co.uk`` holds ``bbc.co.uk``
+
+Prefixes are kept in sorted order and everything is found as a *rank*, a position in that order, so that what lies under a prefix
+is a range of ranks. `rows_by_rank` leads to rows; where the rows are the ranks it costs nothing. Batches are searched by kernels
+that numba compiles (see `valkyrie._scan.compiled` for when), or by their numpy twins, which give the same answers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, Self, cast
+
+import numpy as np
+
+from valkyrie import records, vks
+from valkyrie._native import freeze, gather
+from valkyrie.errors import ArgumentError, KeyTypeError, SnapshotFormatError
+from valkyrie.parallel import thread_count
+from valkyrie.tables.ip_index import IpIndex
+from valkyrie.tables.located import Located, check_out, checked_missing, checked_rows
+from valkyrie.tables.prefix_index import PrefixIndex
+from valkyrie.tables.prefix_keys import Errors
+from valkyrie.tables.prefix_stats import PrefixTableStats
+from valkyrie.tables.text_index import TextIndex
+from valkyrie.tables.wildcard_index import WildcardIndex
+from valkyrie.tables.word_index import WordIndex
+from valkyrie.typing import AnyArray, Int32Array, Int64Array, OnDuplicate, PrefixKind
+
+__all__ = ["PrefixTable"]
+
+_INDEXES: dict[str, type[PrefixIndex]] = {kind: index for index in (IpIndex, WordIndex, TextIndex) for kind in index.kinds}
+_POLICIES = ("error", "first", "last")
+_ITEMS_AT_ONCE = 4096
+
+
+class PrefixTable:
+    """An immutable table from prefixes to rows, searched for the longest that a query begins with.
+
+    Made by `build`, `valkyrie.load` or `from_columns`. Safe to share between threads and across a fork.
+    """
+
+    __slots__ = ("_build_seconds", "_depths", "_index", "_rows")
+
+    def __init__(self, index: PrefixIndex, rows: Int32Array | None, *, build_seconds: float = float("nan")) -> None:
+        """Take an index and the rows of its ranks (None: the ranks themselves); use `build`."""
+        self._index = index
+        self._rows = rows
+        self._build_seconds = build_seconds
+        self._depths: Int32Array | None = None
+
+    @classmethod
+    def build(
+        cls,
+        prefixes: Any,
+        rows: Any = None,
+        *,
+        kind: PrefixKind = "bytes",
+        lengths: Any = None,
+        strict: bool = True,
+        wildcards: bool = False,
+        on_duplicate: OnDuplicate = "error",
+    ) -> Self:
+        """Build a table.
+
+        Parameters
+        ----------
+        prefixes : array-like, length n
+            In any container, none null. "ip": text such as ``10.0.0.0/8``, `ipaddress` objects, or arrays of addresses with
+            `lengths` (uint32 for IPv4; V16 or Arrow fixed_size_binary(16), in network order, for IPv6). "digits": text with or
+            without ``+``, or integers. "bits": uint64, aligned to the left. "bytes", "path", "suffix": text or bytes; the empty
+            text is the prefix of everything.
+        rows : array-like of int, length n, optional
+            Row of each prefix, from 0 to 2**31 - 1; several may share one. By default the position of the prefix.
+        kind : {"bytes", "path", "digits", "suffix", "ip", "bits"}
+        lengths : array-like of int or int, optional
+            How many leading bits count, with "bits" and with arrays of addresses.
+        strict : bool
+            Whether bits set behind the length are an error; otherwise they are cleared.
+        wildcards : bool
+            With "suffix", whether ``*.ck`` and ``!www.ck`` are rules of the public suffix list.
+        on_duplicate : {"error", "first", "last"}
+            Which of equal prefixes counts.
+
+        Raises
+        ------
+        DuplicateKeyError, KeyTypeError, CapacityError, ArgumentError
+        """
+        return cls.build_counted(
+            prefixes, rows, kind=kind, lengths=lengths, strict=strict, wildcards=wildcards, on_duplicate=on_duplicate
+        )[0]
+
+    @classmethod
+    def build_counted(
+        cls,
+        prefixes: Any,
+        rows: Any = None,
+        *,
+        kind: PrefixKind,
+        lengths: Any = None,
+        strict: bool = True,
+        wildcards: bool = False,
+        on_duplicate: OnDuplicate = "error",
+    ) -> tuple[Self, int]:
+        """Build a table, and say how many prefixes it was given, those included that did not count; otherwise as `build`."""
+        began = time.perf_counter()
+        index_type = _INDEXES.get(kind)
+        if index_type is None:
+            raise ArgumentError(f"kind: {kind!r} is not a kind of prefixes", hint=f"Use one of {', '.join(_INDEXES)}")
+        if on_duplicate not in _POLICIES:
+            raise ArgumentError(
+                f'on_duplicate must be "error", "first" or "last"; got {on_duplicate!r}', hint='Use "error", the default'
+            )
+        if lengths is not None and kind not in ("ip", "bits"):
+            raise ArgumentError(f"lengths: prefixes of kind {kind!r} have their own lengths", hint="Leave it out")
+        if wildcards and kind != "suffix":
+            raise ArgumentError(f"wildcards: prefixes of kind {kind!r} have none", hint='Leave it out, or use kind="suffix"')
+        search, order, given = (WildcardIndex if wildcards else index_type).build(
+            prefixes, lengths, kind=kind, strict=strict, wildcards=wildcards, on_duplicate=on_duplicate
+        )
+        every = checked_rows(rows, given)
+        by_rank = order.astype(np.int32) if every is None else every[order]
+        identity = np.array_equal(by_rank, np.arange(len(by_rank), dtype=np.int32))
+        table = cls(search, None if identity else freeze(by_rank), build_seconds=time.perf_counter() - began)
+        return table, given
+
+    @property
+    def kind(self) -> PrefixKind:
+        """What the prefixes are."""
+        return self._index.kind
+
+    @property
+    def rows_by_rank(self) -> Int32Array:
+        """The row of each rank: int32, shape (n,), read-only."""
+        if self._rows is not None:
+            return self._rows
+        ranks = np.arange(len(self), dtype=np.int32)
+        ranks.flags.writeable = False
+        return ranks
+
+    @property
+    def arena(self) -> Mapping[str, AnyArray]:
+        """The arrays of the table by name, read-only; every prefix and row can be read from them with numpy alone."""
+        return MappingProxyType(self.to_columns())
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        return self._index.nbytes + (0 if self._rows is None else int(self._rows.nbytes))
+
+    @property
+    def stats(self) -> PrefixTableStats:
+        """How many, how deep, how large; computed when asked."""
+        n = len(self)
+        return PrefixTableStats(
+            entries=n,
+            kind=self.kind,
+            deepest=int(self._depth().max(initial=0)),
+            longest=int(self._index.lengths.max(initial=0)),
+            index_bytes_per_entry=self._index.index_nbytes / n if n else float("nan"),
+            bytes_per_entry=self.nbytes / n if n else float("nan"),
+            rows_stored=self._rows is not None,
+            build_seconds=self._build_seconds,
+        )
+
+    def __len__(self) -> int:
+        return self._index.n
+
+    def lookup(self, key: Any) -> int | None:
+        """The row of the longest prefix that one key begins with, or None.
+
+        Raises
+        ------
+        KeyTypeError
+            The key is of another kind. A malformed address or number is a miss.
+        """
+        rank = self._rank(key)
+        return None if rank < 0 else self._row(rank)
+
+    def lookup_many(
+        self,
+        keys: Any,
+        *,
+        missing: int = -1,
+        return_length: bool = False,
+        errors: Errors = "coerce",
+        out: Int32Array | None = None,
+        threads: int | None = 1,
+    ) -> Int32Array | tuple[Int32Array, Int32Array]:
+        """The rows of the longest prefixes that keys begin with.
+
+        Parameters
+        ----------
+        keys : array-like, length n
+            In any container. "ip": text, `ipaddress` objects, uint32 (IPv4), or 16 bytes in network order (IPv6). "digits": text
+            or integers. "bits": uint64. The others: text or bytes.
+        missing : int
+            Stands where no prefix matches, the key is null or malformed.
+        return_length : bool
+            Also give the length of the prefix that matched: in bits, digits or bytes.
+        errors : {"coerce", "raise"}
+            Whether malformed text is a miss, or an error that names the first.
+        out : ndarray of int32, shape (n,), optional
+            Where rows are written; not memory of `keys`.
+        threads : int or None
+            How many threads look up; None is all.
+
+        Returns
+        -------
+        rows : ndarray of int32, shape (n,)
+        lengths : ndarray of int32, shape (n,)
+            With `return_length` only; -1 where no prefix matches.
+
+        Raises
+        ------
+        KeyTypeError, ArgumentError
+        """
+        missing = checked_missing(missing)
+        ranks = self._index.match(keys, errors=errors, threads=thread_count(threads)).ranks
+        lengths = _taken(self._index.lengths, ranks, -1) if return_length else None
+        rows = self._rows_of(ranks, missing)
+        if out is not None:
+            check_out(out, len(rows), keys)
+            out[:] = rows
+            rows = out
+        return rows if lengths is None else (rows, lengths)
+
+    def get(self, prefix: Any, default: Any = None) -> int | None:
+        """The row of a prefix itself, or `default`; of "bits", a pair (word, length)."""
+        keys, lengths = _pair(prefix, self.kind)
+        row = int(self.get_many(keys, lengths=lengths)[0])
+        return default if row < 0 else row
+
+    def get_many(self, prefixes: Any, *, lengths: Any = None, missing: int = -1) -> Int32Array:
+        """The rows of prefixes themselves, `missing` where one is not in the table: int32, shape (n,). As `build` takes them."""
+        return self._rows_of(self._index.find(prefixes, lengths), checked_missing(missing))
+
+    def __contains__(self, prefix: Any) -> bool:
+        return self.get(prefix) is not None
+
+    def all_matches(self, key: Any) -> Int32Array:
+        """The rows of all prefixes that one key begins with, shortest first: int32."""
+        rank, ranks = self._rank(key), []
+        parents = self._index.parents
+        while rank >= 0:
+            ranks.append(rank)
+            rank = int(parents[rank])
+        return self._rows_of(np.array(ranks[::-1], np.int32), -1)
+
+    def all_matches_many(
+        self, keys: Any, *, errors: Errors = "coerce", threads: int | None = 1
+    ) -> tuple[Int64Array, Int32Array]:
+        """The rows of all prefixes that each key begins with, shortest first.
+
+        Returns
+        -------
+        offsets : ndarray of int64, shape (n + 1,)
+        rows : ndarray of int32
+            Those of key i are ``rows[offsets[i]:offsets[i + 1]]``.
+        """
+        ranks = self._index.match(keys, errors=errors, threads=thread_count(threads)).ranks
+        offsets = np.zeros(len(ranks) + 1, np.int64)
+        np.cumsum(_taken(self._depth(), ranks, 0), out=offsets[1:])
+        matched = np.empty(int(offsets[-1]), np.int32)
+        parents, open_ = self._index.parents, np.flatnonzero(ranks >= 0)
+        at, ranks = offsets[1:][open_] - 1, ranks[open_]
+        while len(ranks):
+            matched[at] = ranks
+            ranks = parents[ranks]
+            on = ranks >= 0
+            at, ranks = at[on] - 1, ranks[on]
+        return offsets, self._rows_of(matched, -1)
+
+    def enumerate(self, prefix: Any, limit: int | None = None) -> Int32Array:
+        """The rows of the prefixes that lie under one, itself included, in sorted order: int32; at most `limit` of them."""
+        keys, lengths = _pair(prefix, self.kind)
+        lo, hi = self.range_many(keys, lengths=lengths)
+        end = int(hi[0]) if limit is None else min(int(hi[0]), int(lo[0]) + max(0, int(limit)))
+        if self._rows is not None:
+            return self._rows[lo[0] : end].copy()
+        return np.arange(lo[0], end, dtype=np.int32)
+
+    def enumerate_many(self, prefixes: Any, *, lengths: Any = None) -> tuple[Int64Array, Int32Array]:
+        """The rows of the prefixes that lie under each, itself included, in sorted order.
+
+        Returns
+        -------
+        offsets : ndarray of int64, shape (n + 1,)
+        rows : ndarray of int32
+            Those of prefix i are ``rows[offsets[i]:offsets[i + 1]]``.
+        """
+        lo, hi = self._index.ranges(prefixes, lengths)
+        offsets = np.zeros(len(lo) + 1, np.int64)
+        np.cumsum(hi - lo, dtype=np.int64, out=offsets[1:])
+        out = np.empty(int(offsets[-1]), np.int32)
+        gather.expand_ranges(lo, offsets, self._rows, out)
+        return offsets, out
+
+    def count_many(self, prefixes: Any, *, lengths: Any = None) -> Int32Array:
+        """How many prefixes lie under each, itself included: int32, shape (n,)."""
+        lo, hi = self._index.ranges(prefixes, lengths)
+        count: Int32Array = hi - lo
+        return count
+
+    def range_many(self, prefixes: Any, *, lengths: Any = None) -> tuple[Int32Array, Int32Array]:
+        """The ranks ``[lo, hi)`` of the prefixes that lie under each, itself included: two int32 arrays of shape (n,).
+
+        No copy is made of what lies there: ``rows_by_rank[lo:hi]`` are its rows.
+        """
+        return self._index.ranges(prefixes, lengths)
+
+    def items(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[Any, int]]:
+        """Prefixes and their rows in sorted order, of all ranks or of a range of them, as `range_many` gives it.
+
+        Networks and digits come as text, bits as (word, length), text as str, or bytes where it is not UTF-8.
+        """
+        begin, end, _ = slice(start, stop).indices(len(self))
+        rows = self.rows_by_rank
+        for at in range(begin, end, _ITEMS_AT_ONCE):
+            ranks = np.arange(at, min(at + _ITEMS_AT_ONCE, end))
+            yield from zip(self._index.prefixes(ranks), rows[ranks].tolist(), strict=True)
+
+    def warm_up(self) -> bool:
+        """Compile the kernels now rather than in the first large batch; whether they are compiled then.
+
+        They are kept on disk, so the next process loads them in a tenth of a second. Without numba, or with
+        ``VALKYRIE_JIT=0``, there is nothing to compile.
+        """
+        return self._index.warm_up()
+
+    def save(self, path: Any) -> None:
+        """Write the table to a ``.vks`` file, whole or not at all; `valkyrie.load` reads it.
+
+        Raises
+        ------
+        SourceError
+            The file cannot be written; what was under the name before is still there.
+        """
+        sections = [vks.Section("index", name, values) for name, values in self.to_columns().items()]
+        vks.write(path, sections, content="prefix_table")
+
+    def to_columns(self) -> dict[str, AnyArray]:
+        """The arrays of the table by name, for storing."""
+        header = np.zeros(1, records.PREFIX_TABLE_HEADER)
+        header["kind"] = records.PREFIX_KINDS.index(self.kind)
+        header["entries"] = len(self)
+        header["wildcards"] = isinstance(self._index, WildcardIndex)
+        columns = {"header": header} | {f"search/{name}": values for name, values in self._index.to_columns().items()}
+        return columns if self._rows is None else columns | {"rows": self._rows}
+
+    @classmethod
+    def from_columns(cls, columns: Mapping[str, AnyArray]) -> Self:
+        """Take the arrays that `to_columns` gave, borrowed and not copied: they must not change.
+
+        Raises
+        ------
+        SnapshotFormatError
+            They are no prefix table. What lookups read is checked to lie inside the arrays, not to make sense.
+        """
+        header = columns.get("header")
+        if not isinstance(header, np.ndarray) or header.dtype != records.PREFIX_TABLE_HEADER or header.shape != (1,):
+            raise SnapshotFormatError("the prefix table has no header", hint="Build and save the table again")
+        code = int(header["kind"][0])
+        if code >= len(records.PREFIX_KINDS):
+            raise SnapshotFormatError(f"prefixes of kind {code}, which this version does not know", hint="Upgrade Valkyrie")
+        kind = cast(PrefixKind, records.PREFIX_KINDS[code])
+        parts = {name.removeprefix("search/"): array for name, array in columns.items() if name.startswith("search/")}
+        index = (WildcardIndex if header["wildcards"][0] else _INDEXES[kind]).from_columns(parts, kind)
+        if index.n != int(header["entries"][0]):
+            raise SnapshotFormatError(f"the prefix table holds {index.n} prefixes and says {int(header['entries'][0])}")
+        rows = columns.get("rows")
+        if rows is not None:
+            if not isinstance(rows, np.ndarray) or rows.dtype != np.int32 or rows.shape != (index.n,):
+                raise SnapshotFormatError("the rows of the prefix table are not one int32 a prefix")
+            if int(rows.min(initial=0)) < 0:
+                raise SnapshotFormatError("the prefix table has a negative row")
+            rows = freeze(rows) if rows.flags.writeable or not rows.flags.c_contiguous else rows
+        return cls(index, rows)
+
+    def check(self, *, sample: int | None = None) -> None:
+        """Check that the table makes sense: that every prefix is found, and that a search for it ends at it or below.
+
+        Parameters
+        ----------
+        sample : int, optional
+            Look at so many prefixes only, spread evenly; by default at all.
+
+        Raises
+        ------
+        SnapshotFormatError
+            It does not. Tables that `build` made always do; files may hold anything behind right checksums.
+        """
+        self._index.check(sample)
+
+    def locate(self, keys: Any, *, threads: int = 1) -> Located:
+        """The rows of keys, -1 where there is none, and the container that results go back into."""
+        ranks, box = self._index.match(keys, errors="coerce", threads=threads)
+        return Located(self._rows_of(ranks, -1), box)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self).from_columns, (self.to_columns(),)
+
+    def __repr__(self) -> str:
+        return f"PrefixTable({len(self):,} prefixes of kind {self.kind!r}, {self.nbytes:,} bytes)"
+
+    def _repr_html_(self) -> str:
+        return f"<b>PrefixTable</b>{self.stats._repr_html_()}"
+
+    def _rank(self, key: Any) -> int:
+        if isinstance(key, list | tuple | np.ndarray):
+            raise KeyTypeError(f"key: one key is needed, got {type(key).__name__}", hint="Use lookup_many for several")
+        return int(self._index.match(_single(key, self.kind), errors="coerce", threads=1).ranks[0])
+
+    def _row(self, rank: int) -> int:
+        return rank if self._rows is None else int(self._rows[rank])
+
+    def _rows_of(self, ranks: Int32Array, missing: int) -> Int32Array:
+        if self._rows is not None:
+            return _taken(self._rows, ranks, missing)
+        if missing != -1:
+            ranks[ranks < 0] = missing
+        return ranks
+
+    def _depth(self) -> Int32Array:
+        """How many prefixes contain each, itself among them, by rank."""
+        if self._depths is None:
+            parents = self._index.parents
+            depths, above = np.ones(len(parents), np.int32), parents
+            while (inside := above >= 0).any():
+                depths[inside] += 1
+                above = np.where(inside, parents[above], np.int32(-1))
+            self._depths = depths
+        return self._depths
+
+
+def _taken(values: AnyArray, ranks: Int32Array, missing: int) -> Int32Array:
+    """Values by rank, `missing` where the rank is -1."""
+    out = np.empty(len(ranks), np.int32)
+    if not len(values):
+        out[:] = missing
+        return out
+    fill = np.full(1, missing, np.int32).view(np.uint8)
+    gather.take(values.view(np.uint8), 4, ranks, fill, out.view(np.uint8))
+    return out
+
+
+def _pair(prefix: Any, kind: str) -> tuple[Any, Any]:
+    """One prefix as a column of one, and its length where that is not part of it."""
+    if kind == "bits":
+        if not isinstance(prefix, tuple) or len(prefix) != 2:
+            raise KeyTypeError(f"prefix: a pair (word, length) is needed, got {type(prefix).__name__}", hint="Give both")
+        return [prefix[0]], [prefix[1]]
+    return _single(prefix, kind), None
+
+
+def _single(key: Any, kind: str) -> Any:
+    """One key as a column of one."""
+    if kind == "ip" and isinstance(key, int | np.integer) and not isinstance(key, bool):
+        if not 0 <= key < 2**32:
+            raise KeyTypeError(f"key: {key} is no IPv4 address", hint="Of IPv6, give text, 16 bytes or an ipaddress object")
+        return np.array([key], np.uint32)
+    if kind == "ip" and isinstance(key, bytes) and len(key) == 16:
+        return np.frombuffer(key, "V16")
+    if kind == "bits" and isinstance(key, np.integer):
+        return [int(key)]
+    return [key]

@@ -1,0 +1,131 @@
+"""The index of the kinds "bytes", "path" and "suffix": prefixes of text, and the wildcard rules of the public suffix list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from valkyrie.arrays import KeyColumn, key_column
+from valkyrie.errors import SnapshotFormatError
+from valkyrie.tables.id_keys import decode_text
+from valkyrie.tables.malformed import parse_texts, row_text, value_count
+from valkyrie.tables.prefix_index import (
+    BuiltIndex,
+    Matches,
+    PrefixIndex,
+    raise_duplicate_prefixes,
+    ranks_of_rows,
+)
+from valkyrie.tables.prefix_keys import Errors, refuse_nulls
+from valkyrie.tables.text_build import FORMS, normalised
+from valkyrie.tables.text_prefixes import TextPrefixes
+from valkyrie.tables.texts import Texts, text_piece
+from valkyrie.typing import AnyArray, Int32Array, Int64Array, OnDuplicate, PrefixKind
+
+__all__ = ["TextIndex"]
+
+
+class TextIndex(PrefixIndex):
+    """Prefixes of text.
+
+    Attributes
+    ----------
+    engine : TextPrefixes
+        Its texts are in their stored form: with a terminator, domains backwards.
+    """
+
+    kinds: ClassVar[tuple[PrefixKind, ...]] = ("bytes", "path", "suffix")
+
+    def __init__(self, engine: TextPrefixes, kind: PrefixKind) -> None:
+        self.kind = kind
+        self.engine = engine
+
+    @classmethod
+    def build(
+        cls, prefixes: Any, lengths: Any, *, kind: PrefixKind, strict: bool, wildcards: bool, on_duplicate: OnDuplicate
+    ) -> BuiltIndex:
+        column = _texts(prefixes)
+        texts = _whole(column)
+        data, offsets = normalised(texts.address, texts.length, FORMS[kind])
+        engine, order, duplicates = TextPrefixes.build(data, offsets, FORMS[kind], keep_last=on_duplicate == "last")
+        if len(duplicates) and on_duplicate == "error":
+            raise_duplicate_prefixes(duplicates, lambda at: row_text(column, at))
+        return BuiltIndex(cls(engine, kind), order, column.n)
+
+    @classmethod
+    def from_columns(cls, columns: Mapping[str, AnyArray], kind: PrefixKind) -> Self:
+        engine = TextPrefixes.from_columns(columns)
+        if engine.form != FORMS[kind]:
+            raise SnapshotFormatError(f"the texts are not stored as kind {kind!r} stores them")
+        return cls(engine, kind)
+
+    def to_columns(self) -> dict[str, AnyArray]:
+        return self.engine.to_columns()
+
+    @property
+    def n(self) -> int:
+        return self.engine.n
+
+    @property
+    def lengths(self) -> Int32Array:
+        stored = self.engine.lengths.astype(np.int32)
+        return stored - (stored > 0) if self.engine.form.terminator >= 0 else stored
+
+    @property
+    def parents(self) -> Int32Array:
+        return self.engine.parents
+
+    @property
+    def index_nbytes(self) -> int:
+        return self.engine.index_nbytes
+
+    @property
+    def nbytes(self) -> int:
+        return self.engine.nbytes
+
+    def match(self, keys: Any, *, errors: Errors, threads: int) -> Matches:
+        column = key_column(keys, kind="bytes", lookup="signed")
+        out = np.empty(value_count(column), np.int32)
+        if column.untyped:
+            out[:] = -1
+        else:
+            parse_texts(
+                column,
+                lambda texts, start, stop: self.engine.lookup(texts.address, texts.length, out[start:stop]),
+                threads,
+                "keys",
+            )
+        return Matches(ranks_of_rows(out, None, column.codes, column.nulls), column.box)
+
+    def find(self, prefixes: Any, lengths: Any) -> Int32Array:
+        texts = _whole(_texts(prefixes))
+        return self.engine.find(texts.address, texts.length)
+
+    def ranges(self, prefixes: Any, lengths: Any) -> tuple[Int32Array, Int32Array]:
+        texts = _whole(_texts(prefixes))
+        return self.engine.ranges(texts.address, texts.length)
+
+    def prefixes(self, ranks: Int64Array) -> list[str | bytes]:
+        stored = self.engine.key_texts(ranks)
+        if self.engine.form.terminator >= 0:
+            stored = [text[:-1] for text in stored]
+        return [decode_text(text[::-1] if self.engine.form.backwards else text) for text in stored]
+
+    def warm_up(self) -> bool:
+        return self.engine.warm_up()
+
+
+def _texts(prefixes: Any) -> KeyColumn:
+    column = key_column(prefixes, kind="bytes", argument="prefixes")
+    refuse_nulls(column.nulls, "prefixes")
+    return column
+
+
+def _whole(column: KeyColumn) -> Texts:
+    """Addresses and lengths of all rows."""
+    texts = text_piece(column, 0, value_count(column), argument="prefixes")
+    if column.codes is None:
+        return texts
+    return Texts(texts.address[column.codes], texts.length[column.codes], texts.owner)

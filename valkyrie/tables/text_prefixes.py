@@ -1,0 +1,213 @@
+"""TextPrefixes: longest-prefix search over texts, for the kinds "bytes", "path" and "suffix" of a prefix table.
+
+Prefixes are kept sorted in their stored form (see `text_build`), and a *rank* is a position in that order. What is searched is a
+tree of slices (`valkyrie._scan.slice_tree`); the three kinds differ only in how a text is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from valkyrie._native import prefix_texts
+from valkyrie._scan import slice_tree
+from valkyrie._scan.compiled import Kernel
+from valkyrie.tables.text_build import TextForm, sorted_texts, tree_columns
+from valkyrie.tables.text_columns import checked_columns
+from valkyrie.typing import AnyArray, Int32Array, Int64Array, UInt8Array, UInt64Array
+
+__all__ = ["TextBuild", "TextPrefixes"]
+
+_LONGEST = Kernel("valkyrie._scan.slice_tree_jit", "longest_prefixes", slice_tree.longest_prefixes)
+_RANGES = Kernel("valkyrie._scan.slice_ranges_jit", "prefix_ranges", slice_tree.prefix_ranges)
+_TREE = ("nodes", "inner", "slices", "groups", "texts", "arena")
+
+
+class TextBuild(NamedTuple):
+    """What a build gives.
+
+    Attributes
+    ----------
+    engine : TextPrefixes
+    order : ndarray of int64, shape (n,)
+        Where the prefix of each rank was in what the build was given.
+    duplicates : ndarray of int64, shape (d, 2)
+        Pairs of positions of equal prefixes, the earlier first.
+    """
+
+    engine: TextPrefixes
+    order: Int64Array
+    duplicates: Int64Array
+
+
+class TextPrefixes:
+    """Immutable sorted prefixes of text. Safe to share between threads and across a fork.
+
+    Queries are addresses and lengths of texts that stay alive during a call; everything answers in ranks.
+
+    Attributes
+    ----------
+    n : int
+        Prefixes.
+    form : TextForm
+        How texts are read.
+    texts : ndarray of PREFIX_TEXT, shape (n,)
+    arena : ndarray of uint8
+        The stored texts.
+    nodes, slices, groups, inner : ndarray
+        The tree.
+    """
+
+    __slots__ = ("_arguments", "_columns", "_padded", "arena", "form", "groups", "inner", "n", "nodes", "slices", "texts")
+
+    def __init__(self, columns: dict[str, AnyArray]) -> None:
+        """Take checked arrays; use `build` or `from_columns`."""
+        header = columns["header"][0]
+        self._columns = columns
+        self._padded = bool(header["padded"])
+        self.form = TextForm(int(header["terminator"]), bool(header["backwards"]), bool(header["fold"]))
+        self.nodes, self.inner, self.slices, self.groups, self.texts, self.arena = (columns[name] for name in _TREE)
+        self.n = len(self.texts)
+        self._arguments = tuple(columns[name] for name in _TREE)
+
+    @classmethod
+    def build(cls, data: UInt8Array, offsets: Int64Array, form: TextForm, *, keep_last: bool = False) -> TextBuild:
+        """Build from texts in their stored form, in any order.
+
+        Parameters
+        ----------
+        data : ndarray of uint8
+        offsets : ndarray of int64, shape (n + 1,)
+            As `text_build.normalised` gives them.
+        form : TextForm
+        keep_last : bool
+            Of equal prefixes the last is kept instead of the first.
+
+        Raises
+        ------
+        CapacityError
+            There are more than 2**28.
+        """
+        order, duplicates = sorted_texts(data, offsets, keep_last=keep_last)
+        return TextBuild(cls(tree_columns(data, offsets, order, form)), order, duplicates)
+
+    @classmethod
+    def from_columns(cls, columns: Mapping[str, AnyArray]) -> Self:
+        """Take the arrays that `to_columns` gave, borrowed and not copied: they must not change.
+
+        Raises
+        ------
+        SnapshotFormatError
+            They are no prefixes of text. What searches follow is checked to lie inside the arrays, not to make sense.
+        """
+        return cls(checked_columns(columns))
+
+    def to_columns(self) -> dict[str, AnyArray]:
+        """The arrays by name, for storing."""
+        return dict(self._columns)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all arrays."""
+        return sum(int(array.nbytes) for array in self._columns.values())
+
+    @property
+    def index_nbytes(self) -> int:
+        """Bytes that a search reads beside the texts themselves."""
+        return self.nbytes - int(self.arena.nbytes)
+
+    @property
+    def lengths(self) -> AnyArray:
+        """Bytes of each prefix in its stored form: uint32, shape (n,)."""
+        lengths: AnyArray = self.texts["length"]
+        return lengths
+
+    @property
+    def parents(self) -> Int32Array:
+        """Rank of the longest other prefix that each begins with, -1 if none: int32, shape (n,)."""
+        parents: Int32Array = self.texts["parent"]
+        return parents
+
+    def key_texts(self, ranks: Any) -> list[bytes]:
+        """The stored form of the prefixes of some ranks."""
+        chosen = self.texts[np.asarray(ranks, np.int64)]
+        begins = chosen["offset"].tolist()
+        return [self.arena[at : at + size].tobytes() for at, size in zip(begins, chosen["length"].tolist(), strict=True)]
+
+    def lookup(self, address: UInt64Array, length: UInt64Array, out: Int32Array) -> None:
+        """Write the rank of the longest prefix of each text to `out`, -1 where there is none.
+
+        Parameters
+        ----------
+        address, length : ndarray of uint64, shape (m,)
+        out : ndarray of int32, shape (m,)
+
+        Notes
+        -----
+        A domain may end with the dot of the root. A path is asked as it is: "/api/" lies under "/api", and so does "/api//".
+        """
+        self._search(address, self.trimmed(address, length) if self.form.backwards else length, out)
+
+    def _search(self, address: UInt64Array, length: UInt64Array, out: Int32Array) -> None:
+        if self.n == 0:
+            out[:] = -1
+            return
+        kernel = _LONGEST.choose(len(out), self._warm_longest)
+        kernel(_readonly(address), _readonly(length), *self.form, self._padded, *self._arguments, out)
+
+    def find(self, address: UInt64Array, length: UInt64Array) -> Int32Array:
+        """The rank of each prefix that is stored, -1 for others: int32, shape (m,)."""
+        length = self.trimmed(address, length)
+        out = np.empty(len(address), np.int32)
+        self._search(address, length, out)
+        sizes = length.astype(np.int64) + ((length > 0) & (self.form.terminator >= 0))
+        if self.n:
+            out[(self.lengths[out] != sizes) & (out >= 0)] = -1
+        return out
+
+    def ranges(self, address: UInt64Array, length: UInt64Array) -> tuple[Int32Array, Int32Array]:
+        """Ranks [low, high) of the prefixes that lie under each of the given ones, itself included.
+
+        Where there are none, both are where it would be.
+
+        Returns
+        -------
+        low, high : ndarray of int32, shape (m,)
+        """
+        low, high = np.empty(len(address), np.int32), np.empty(len(address), np.int32)
+        if self.n == 0:
+            low[:] = high[:] = 0
+            return low, high
+        length = self.trimmed(address, length)
+        kernel = _RANGES.choose(len(low), self._warm_ranges)
+        kernel(_readonly(address), _readonly(length), *self.form, *self._arguments, low, high)
+        return low, high
+
+    def warm_up(self) -> bool:
+        """Compile the kernels now; whether there are any then."""
+        return all([_LONGEST.warm_up(self._warm_longest), _RANGES.warm_up(self._warm_ranges)])
+
+    def _warm_longest(self, function: Callable[..., Any]) -> None:
+        nothing = _readonly(np.empty(0, np.uint64))
+        function(nothing, nothing, *self.form, self._padded, *self._arguments, np.empty(0, np.int32))
+
+    def _warm_ranges(self, function: Callable[..., Any]) -> None:
+        nothing, ranks = _readonly(np.empty(0, np.uint64)), np.empty(0, np.int32)
+        function(nothing, nothing, *self.form, *self._arguments, ranks, ranks)
+
+    def trimmed(self, address: UInt64Array, length: UInt64Array) -> UInt64Array:
+        """Lengths without one trailing terminator, as the stored prefixes have lost theirs."""
+        if self.form.terminator < 0:
+            return length
+        out = np.empty(len(length), np.uint64)
+        prefix_texts.trim(address, length, self.form.terminator, out)
+        return out
+
+
+def _readonly(array: UInt64Array) -> UInt64Array:
+    """A read-only view: to a kernel another type than a writable array, and it is compiled for this one."""
+    view = array.view()
+    view.flags.writeable = False
+    return view

@@ -1,0 +1,210 @@
+"""The rules of the public suffix list as prefixes: ``*.ck`` reaches one label further than ``ck``, ``!www.ck`` takes that back.
+
+A rule is a *base*, a domain, and how it counts there. Bases are searched like any suffixes; each knows which rule wins for a name
+that is the base itself, and which for a longer one, so a search costs nothing more:
+
+    plain       ck          holds for the base and for all that is longer
+    wildcard    *.ck        holds for what is longer, by one label more
+    exception   !www.ck     wins over every other rule, wherever it holds
+
+Ranks are those of rules: sorted by base, in each base plain, then exception, then wildcard. (The algorithm of
+publicsuffix.org: of the rules that match an exception prevails, else the one with the most labels.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from valkyrie.arrays import key_column
+from valkyrie.errors import ArgumentError, KeyTypeError, SnapshotFormatError
+from valkyrie.tables.id_keys import decode_text
+from valkyrie.tables.malformed import parse_texts, value_count
+from valkyrie.tables.prefix_index import BuiltIndex, Matches, PrefixIndex, ranks_of_rows, without_duplicates
+from valkyrie.tables.prefix_keys import Errors, refuse_nulls
+from valkyrie.tables.text_index import TextIndex
+from valkyrie.typing import AnyArray, BoolArray, Int32Array, Int64Array, OnDuplicate, PrefixKind, UInt8Array
+
+__all__ = ["WildcardIndex"]
+
+_PLAIN, _EXCEPTION, _WILDCARD = 0, 1, 2
+_MARKS = ("", "!", "*.")
+
+
+class WildcardIndex(PrefixIndex):
+    """Rules of the public suffix list.
+
+    Attributes
+    ----------
+    bases : TextIndex
+        The distinct bases.
+    base_of : ndarray of int32, shape (n,)
+        Rank of the base of each rule.
+    sorts : ndarray of uint8, shape (n,)
+        0 plain, 1 exception, 2 wildcard.
+    """
+
+    kinds: ClassVar[tuple[PrefixKind, ...]] = ()
+
+    def __init__(self, bases: TextIndex, base_of: Int32Array, sorts: UInt8Array) -> None:
+        self.kind = "suffix"
+        self.bases, self.base_of, self.sorts = bases, base_of, sorts
+        n = bases.n
+        self._first = np.searchsorted(base_of, np.arange(n + 1)).astype(np.int32)
+        self._at_base, self._beyond = _winners(bases.parents, base_of, sorts)
+
+    @classmethod
+    def build(
+        cls, prefixes: Any, lengths: Any, *, kind: PrefixKind, strict: bool, wildcards: bool, on_duplicate: OnDuplicate
+    ) -> BuiltIndex:
+        texts, sorts = _parsed(prefixes)
+        built = TextIndex.build(texts, None, kind="suffix", strict=strict, wildcards=False, on_duplicate="first")
+        bases = built.search
+        assert isinstance(bases, TextIndex)
+        base_of = bases.find(texts, None) if texts else np.empty(0, np.int32)
+        order = np.lexsort((sorts, base_of))
+        equal = (base_of[order[1:]] == base_of[order[:-1]]) & (sorts[order[1:]] == sorts[order[:-1]])
+        order = without_duplicates(order, equal, on_duplicate, lambda at: _MARKS[sorts[at]] + str(texts[at]))
+        return BuiltIndex(cls(bases, base_of[order], sorts[order]), order, len(texts))
+
+    @classmethod
+    def from_columns(cls, columns: Mapping[str, AnyArray], kind: PrefixKind) -> Self:
+        base_of, sorts = columns.get("base_of"), columns.get("sorts")
+        bases = TextIndex.from_columns({name: array for name, array in columns.items() if name not in _OWN}, "suffix")
+        if base_of is None or sorts is None or base_of.dtype != np.int32 or sorts.dtype != np.uint8:
+            raise SnapshotFormatError("the rules of a table with wildcards are missing", hint=_AGAIN)
+        inside = len(base_of) == len(sorts) and (base_of >= 0).all() and (base_of < bases.n).all() and (sorts <= _WILDCARD).all()
+        rising = inside and (np.diff(base_of.astype(np.int64) * 4 + sorts) > 0).all()
+        if not rising or len(np.unique(base_of)) != bases.n:
+            raise SnapshotFormatError("the rules of a table with wildcards are not in order", hint=_AGAIN)
+        return cls(bases, base_of, sorts)
+
+    def to_columns(self) -> dict[str, AnyArray]:
+        return self.bases.to_columns() | {"base_of": self.base_of, "sorts": self.sorts}
+
+    @property
+    def n(self) -> int:
+        return len(self.base_of)
+
+    @property
+    def lengths(self) -> Int32Array:
+        """Bytes of the base of each rule."""
+        return self.bases.lengths[self.base_of]
+
+    @property
+    def parents(self) -> Int32Array:
+        """The rule before in the same base, else the last of the base above."""
+        parents = np.arange(-1, self.n - 1, dtype=np.int32)
+        first = self._first[:-1]
+        above = self.bases.parents
+        parents[first] = np.where(above < 0, np.int32(-1), self._first[1:][above] - 1)
+        return parents
+
+    @property
+    def index_nbytes(self) -> int:
+        return self.bases.index_nbytes + int(self._at_base.nbytes + self._beyond.nbytes)
+
+    @property
+    def nbytes(self) -> int:
+        return self.bases.nbytes + int(self.base_of.nbytes + self.sorts.nbytes)
+
+    def match(self, keys: Any, *, errors: Errors, threads: int) -> Matches:
+        column = key_column(keys, kind="bytes", lookup="signed")
+        out = np.empty(value_count(column), np.int32)
+        stored = self.bases.engine.lengths.astype(np.int64)
+
+        def search(texts: Any, start: int, stop: int) -> None:
+            ranks = out[start:stop]
+            self.bases.engine.lookup(texts.address, texts.length, ranks)
+            if self.n:
+                # A name is its base if nothing is left but the dot of the root; a stored text has a terminator of its own.
+                longer = self.bases.engine.trimmed(texts.address, texts.length).astype(np.int64) + 1 > stored[ranks]
+                ranks[:] = np.where(ranks < 0, -1, np.where(longer, self._beyond[ranks], self._at_base[ranks]))
+
+        if column.untyped:
+            out[:] = -1
+        else:
+            parse_texts(column, search, threads, "keys")
+        return Matches(ranks_of_rows(out, None, column.codes, column.nulls), column.box)
+
+    def find(self, prefixes: Any, lengths: Any) -> Int32Array:
+        texts, sorts = _parsed(prefixes)
+        base = self.bases.find(texts, None) if texts else np.empty(0, np.int32)
+        wanted = base.astype(np.int64) * 4 + sorts
+        rules = self.base_of.astype(np.int64) * 4 + self.sorts
+        at = np.searchsorted(rules, wanted)
+        found = (base >= 0) & (at < self.n)
+        found[found] = rules[at[found]] == wanted[found]
+        return np.where(found, at, -1).astype(np.int32)
+
+    def ranges(self, prefixes: Any, lengths: Any) -> tuple[Int32Array, Int32Array]:
+        """Ranks of the rules whose base lies under each domain; a mark in front of it does not count."""
+        texts, _ = _parsed(prefixes)
+        lo, hi = self.bases.ranges(texts, None) if texts else (np.empty(0, np.int32), np.empty(0, np.int32))
+        return self._first[lo], self._first[hi]
+
+    def prefixes(self, ranks: Int64Array) -> list[str]:
+        bases = self.bases.prefixes(self.base_of[ranks].astype(np.int64))
+        return [_MARKS[sort] + str(base) for sort, base in zip(self.sorts[ranks].tolist(), bases, strict=True)]
+
+    def check(self, sample: int | None) -> None:
+        self.bases.check(sample)
+
+    def warm_up(self) -> bool:
+        return self.bases.warm_up()
+
+
+_OWN = ("base_of", "sorts")
+_AGAIN = "Build and save the table again"
+
+
+def _parsed(prefixes: Any) -> tuple[list[str], UInt8Array]:
+    """Rules as bases and how they count."""
+    column = key_column(prefixes, kind="bytes", argument="prefixes")
+    refuse_nulls(column.nulls, "prefixes")
+    rules = column.box.column(np.empty(0)) if column.n == 0 else _as_list(prefixes)
+    texts, sorts = [], np.zeros(len(rules), np.uint8)
+    for position, rule in enumerate(rules):
+        text = decode_text(rule) if isinstance(rule, bytes) else rule
+        if not isinstance(text, str):
+            raise KeyTypeError(
+                f"prefixes: the rule at position {position} is no text", hint="Rules are UTF-8 text", position=position
+            )
+        sorts[position] = _EXCEPTION if text.startswith("!") else _WILDCARD if text.startswith("*.") else _PLAIN
+        base = text.removeprefix(_MARKS[sorts[position]])
+        if "*" in base or "!" in base or (not base and sorts[position] != _PLAIN):
+            raise ArgumentError(
+                f"prefixes: {text!r} at position {position} is no rule of the public suffix list",
+                hint="A rule is a domain, or one behind '*.' or '!'",
+                position=position,
+                value=text,
+            )
+        texts.append(base)
+    return texts, sorts
+
+
+def _as_list(prefixes: Any) -> list[Any]:
+    return list(prefixes.to_pylist() if hasattr(prefixes, "to_pylist") else prefixes)
+
+
+def _winners(above: Int32Array, base_of: Int32Array, sorts: UInt8Array) -> tuple[Int32Array, Int32Array]:
+    """By base, the rule that wins for a name that is the base, and for a longer one; -1 where none does."""
+    n = len(above)
+    own = np.full((3, n), -1, np.int32)
+    own[sorts, base_of] = np.arange(len(base_of), dtype=np.int32)
+    at_base, beyond = np.empty(n, np.int32), np.empty(n, np.int32)
+    excepted: BoolArray = np.zeros(n, np.bool_)
+    for base, (parent, plain, exception, wildcard) in enumerate(zip(above.tolist(), *own.tolist(), strict=True)):
+        inherited = int(beyond[parent]) if parent >= 0 else -1
+        if exception >= 0:
+            at_base[base] = beyond[base] = exception
+            excepted[base] = True
+        elif parent >= 0 and excepted[parent]:
+            at_base[base] = beyond[base] = inherited
+            excepted[base] = True
+        else:
+            at_base[base] = plain if plain >= 0 else inherited
+            beyond[base] = wildcard if wildcard >= 0 else at_base[base]
+    return at_base, beyond
