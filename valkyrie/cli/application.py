@@ -28,8 +28,10 @@ COMMANDS: dict[str, Any] = {
     "build": build.build,
     "route": route.route,
     "get": table_file.get,
+    "enumerate": table_file.enumerate_prefixes,
     "info": table_file.info,
     "verify": table_file.verify,
+    "warm-up": table_file.warm_up,
     "bench": bench.bench,
     "demo": demo.demo,
 }

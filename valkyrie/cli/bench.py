@@ -14,6 +14,7 @@ from valkyrie.cli.exit_codes import ExitCode
 from valkyrie.cli.measurement import machine, medians, ratio_text
 from valkyrie.cli.options import Json, Threads
 from valkyrie.cli.reporting import console, emit_json, errors_console, table
+from valkyrie.errors import ArgumentError
 from valkyrie.tables import IdTable, RouteTable
 
 __all__ = ["bench"]
@@ -44,6 +45,8 @@ def bench(
     if file is not None:
         opened = vk.load(file)
         index = opened.index if isinstance(opened, RouteTable) else opened
+        if not isinstance(index, IdTable):
+            raise ArgumentError(f"{file}: a table of prefixes", hint="Only tables whose keys are looked up whole are measured")
         rows += _measure(index, np.asarray(index.keys()), np.asarray(index.rows()), rng, rounds, threads or None)
     else:
         for size in SIZES[:-1] if quick and len(SIZES) > 1 else SIZES:

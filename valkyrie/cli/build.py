@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from valkyrie.arrays import require_column
 from valkyrie.cli.options import Columns, Format, Header, Json, Nulls, Text, Threads, names, read_options, require_other_file
 from valkyrie.cli.reporting import bytes_text, emit_json, facts
 from valkyrie.errors import SourceError
 from valkyrie.interop import read_table
-from valkyrie.tables import IdTable, RouteTable
+from valkyrie.tables import PREFIX_KINDS, IdTable, PrefixTable, RouteTable
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["build"]
+
+Kind = Literal["int", "b16", "bytes", "prefix", "path", "digits", "suffix", "ip", "bits"]
+
+_WRITTEN = {kind: "int" if kind == "bits" else "bytes" for kind in PREFIX_KINDS if kind}
+"""How the text of prefixes is read from a file: as it stands, so that 0049 keeps its zeros; bits are numbers."""
 
 
 def build(
@@ -31,13 +37,24 @@ def build(
     ] = None,
     columns: Columns = None,
     kind: Annotated[
-        Literal["int", "b16", "bytes"] | None,
+        Kind | None,
         typer.Option(
             "--kind",
-            help="Kind of the keys; b16 also reads UUID text. Default: told from the keys.",
+            help="Kind of the keys (b16 also reads UUID text), or of prefixes: ip, digits, path, suffix, bits, or "
+            "prefix for text byte by byte. Default: told from the keys.",
             show_default=False,
         ),
     ] = None,
+    lengths: Annotated[
+        str | None,
+        typer.Option("--lengths", metavar="NAME", help="Prefixes: column of how many leading bits count.", show_default=False),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict/--no-strict", help="Prefixes: bits set behind the length are an error, or cleared.")
+    ] = True,
+    wildcards: Annotated[
+        bool, typer.Option("--wildcards", help="Suffixes: *.ck and !www.ck are rules of the public suffix list.")
+    ] = False,
     on_duplicate: Annotated[
         Literal["error", "first", "last"], typer.Option("--on-duplicate", help="Which row a repeated key keeps.")
     ] = "error",
@@ -56,16 +73,45 @@ def build(
     started = time.perf_counter()
     require_other_file(out, "source", source)
     options = read_options(form, header, null, text)
-    frame = read_table(source, names(columns), key=key, kind=kind, options=options)
-    chosen, *payload = frame.column_names
+    wanted = names(columns)
+    if wanted is not None and lengths is not None:
+        wanted.append(lengths)
+    frame = read_table(source, wanted, key=key, kind=_WRITTEN.get(kind or "", kind), options=options)
+    chosen = frame.column_names[0]
+    payload = [name for name in frame.column_names[1:] if name != lengths]
     _refuse_nulls(frame.column(0), source, chosen)
+    if lengths is not None:
+        require_column(frame.column_names, lengths)
+    if kind == "bits":
+        frame = frame.set_column(0, chosen, frame.column(0).cast("uint64"))
     read = time.perf_counter()
-    table: IdTable | RouteTable
+    table: IdTable | PrefixTable | RouteTable
+    index: IdTable | PrefixTable
     if payload:
-        table = RouteTable.build(frame, key=chosen, kind=kind, on_duplicate=on_duplicate, threads=threads or None)
+        table = RouteTable.build(
+            frame,
+            key=chosen,
+            kind=kind,
+            lengths=lengths,
+            strict=strict,
+            wildcards=wildcards,
+            on_duplicate=on_duplicate,
+            threads=threads or None,
+        )
         index = table.index
+    elif kind in PREFIX_KINDS:
+        counted = None if lengths is None else frame.column(lengths)
+        table = index = PrefixTable.build(
+            frame.column(chosen),
+            kind=PREFIX_KINDS[kind],
+            lengths=counted,
+            strict=strict,
+            wildcards=wildcards,
+            on_duplicate=on_duplicate,
+        )
     else:
-        table = index = IdTable.build(frame.column(chosen), kind=kind, on_duplicate=on_duplicate, threads=threads or None)
+        whole: Any = kind
+        table = index = IdTable.build(frame.column(chosen), kind=whole, on_duplicate=on_duplicate, threads=threads or None)
     built = time.perf_counter()
     table.save(out)
     saved = time.perf_counter()

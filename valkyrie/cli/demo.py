@@ -18,6 +18,7 @@ from valkyrie.cli.exit_codes import ExitCode
 from valkyrie.cli.measurement import machine, medians, ratio_text
 from valkyrie.cli.options import Json, Threads
 from valkyrie.cli.reporting import bytes_text, console, emit_json, errors_console, table
+from valkyrie.parallel import thread_count
 from valkyrie.tables import RouteTable
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def _questions(
     return [
         (
             "tail number -> row, Index.get_indexer",
-            lambda: fleet.index.get_many(tails, threads=threads),
+            lambda: fleet.index.locate(tails, threads=thread_count(threads)).rows,
             lambda: held.get_indexer(tails),
         ),
         (

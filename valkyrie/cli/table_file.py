@@ -9,7 +9,7 @@ import re
 import sys
 import time
 import uuid
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 import typer
@@ -21,9 +21,11 @@ from valkyrie.cli.options import Columns, Json, TableFile, names
 from valkyrie.cli.reporting import bytes_text, emit_json, facts
 from valkyrie.cli.reporting import table as draw_table
 from valkyrie.errors import ArgumentError, SourceError
-from valkyrie.tables import IdTable, RouteTable
+from valkyrie.tables import IdTable, PrefixTable, RouteTable
 
-__all__ = ["get", "info", "verify"]
+__all__ = ["enumerate_prefixes", "get", "info", "verify", "warm_up"]
+
+Opened: TypeAlias = IdTable | PrefixTable | RouteTable
 
 
 def info(table: TableFile, as_json: Json = False) -> None:
@@ -34,7 +36,7 @@ def info(table: TableFile, as_json: Json = False) -> None:
     report: dict[str, Any] = {
         "file": table,
         "bytes": os.path.getsize(table),
-        "content": "route_table" if isinstance(opened, RouteTable) else "id_table",
+        "content": _content(opened),
         "kind": index.kind,
         "key": opened.key_name if isinstance(opened, RouteTable) else None,
         "columns": list(opened.column_names) if isinstance(opened, RouteTable) else [],
@@ -78,17 +80,9 @@ def get(
     Put -- before negative numbers.
     """
     opened = vk.load(table)
-    index = _index(opened)
-    wanted = names(columns)
-    if isinstance(opened, RouteTable):
-        chosen = opened.column_names if wanted is None else wanted
-        for name in chosen:
-            require_column(opened.column_names, name)
-    elif wanted is None:
-        chosen = ["row"]
-    else:
-        raise ArgumentError(f"--columns {columns}: the table has no payload", hint="It maps keys to rows")
-    answers = [_answer(opened, text, index.kind, chosen) for text in _asked(keys, index.kind)]
+    chosen = _chosen(opened, columns)
+    kind = _written_kind(_index(opened))
+    answers = [_answer(opened, text, kind, chosen) for text in _asked(keys, kind)]
     if as_json:
         emit_json({"keys": answers})
     else:
@@ -99,6 +93,94 @@ def get(
         draw_table("", ["key", *chosen], lines, numbers=0)
     if not all(answer["found"] for answer in answers):
         raise typer.Exit(ExitCode.MISSING_KEY)
+
+
+def enumerate_prefixes(
+    table: TableFile,
+    prefix: Annotated[str, typer.Argument(metavar="PREFIX", help="A prefix; bits as WORD/LENGTH.", show_default=False)],
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="Most prefixes to list.", show_default=False)] = None,
+    columns: Columns = None,
+    as_json: Json = False,
+) -> None:
+    """List the prefixes that lie under one, itself included, in sorted order.
+
+    Exit code 1 says there is none.
+    """
+    opened = vk.load(table)
+    index = _index(opened)
+    if not isinstance(index, PrefixTable):
+        raise ArgumentError(f"{table}: its keys are looked up whole", hint="Build it with --kind ip, digits, path or the like")
+    chosen = _chosen(opened, columns)
+    word, _, bits = prefix.partition("/")
+    given: tuple[Any, Any] = ([prefix], None)
+    if index.kind == "bits":
+        if not (word.isdecimal() and bits.isdecimal()):
+            raise ArgumentError(f"PREFIX {prefix!r} is not WORD/LENGTH", hint="Two whole numbers, such as 6148914691236517205/8")
+        given = [int(word)], [int(bits)]
+    lo, hi = index.range_many(given[0], lengths=given[1])
+    begin, end = int(lo[0]), int(hi[0])
+    shown = end if limit is None else min(end, begin + limit)
+    found = [(name, row) for name, row in index.items(begin, shown)]
+    records = [_row_record(opened, row, chosen) for _, row in found]
+    listed = [_prefix_text(name) for name, _ in found]
+    if as_json:
+        pairs = [{"prefix": name, "record": record} for name, record in zip(listed, records, strict=True)]
+        emit_json({"count": end - begin, "prefixes": pairs})
+    else:
+        lines = [[name, *record.values()] for name, record in zip(listed, records, strict=True)]
+        draw_table("", ["prefix", *chosen], lines, numbers=0)
+        if shown < end:
+            facts({"more": f"{end - shown:,} of {end - begin:,}"})
+    if begin == end:
+        raise typer.Exit(ExitCode.MISSING_KEY)
+
+
+def warm_up(as_json: Json = False) -> None:
+    """Compile the kernels of prefix tables now, so that no first large batch waits for it.
+
+    They are kept on disk; a process loads them in tenths of a second.
+    """
+    took: dict[str, float | None] = {}
+    for name, prefix in (("ip", "10.0.0.0/8"), ("digits", "49"), ("text", "a")):
+        started = time.perf_counter()
+        kind: Any = "bytes" if name == "text" else name
+        took[name] = time.perf_counter() - started if PrefixTable.build([prefix], kind=kind).warm_up() else None
+    if as_json:
+        emit_json({"seconds": took})
+    else:
+        facts({name: "not compiled: numba is off or missing" if s is None else f"{s:.2f} s" for name, s in took.items()})
+
+
+def _chosen(opened: Opened, columns: str | None) -> list[str]:
+    """The columns of an answer."""
+    wanted = names(columns)
+    if not isinstance(opened, RouteTable):
+        if wanted is not None:
+            raise ArgumentError(f"--columns {columns}: the table has no payload", hint="It maps keys to rows")
+        return ["row"]
+    chosen = opened.column_names if wanted is None else wanted
+    for name in chosen:
+        require_column(opened.column_names, name)
+    return chosen
+
+
+def _content(opened: Opened) -> str:
+    if isinstance(opened, RouteTable):
+        return "route_table"
+    return "prefix_table" if isinstance(opened, PrefixTable) else "id_table"
+
+
+def _written_kind(index: IdTable | PrefixTable) -> str:
+    """What a key on the command line is read as."""
+    if isinstance(index, PrefixTable):
+        return {"bits": "int", "bytes": "bytes"}.get(index.kind, "text")
+    return index.kind
+
+
+def _prefix_text(prefix: Any) -> str:
+    if isinstance(prefix, tuple):
+        return f"{prefix[0]}/{prefix[1]}"
+    return prefix.decode(errors="backslashreplace") if isinstance(prefix, bytes) else str(prefix)
 
 
 def _asked(keys: list[str], kind: str) -> list[str]:
@@ -118,7 +200,7 @@ def _asked(keys: list[str], kind: str) -> list[str]:
     return texts
 
 
-def _answer(opened: IdTable | RouteTable, text: str, kind: str, columns: list[str]) -> dict[str, Any]:
+def _answer(opened: Opened, text: str, kind: str, columns: list[str]) -> dict[str, Any]:
     """What one key maps to; ``error`` says why a text is no key."""
     try:
         key = _key(text, kind)
@@ -128,16 +210,23 @@ def _answer(opened: IdTable | RouteTable, text: str, kind: str, columns: list[st
     return {"key": text, "found": record is not None, "record": record}
 
 
-def _index(opened: IdTable | RouteTable) -> IdTable:
+def _index(opened: Opened) -> IdTable | PrefixTable:
     return opened.index if isinstance(opened, RouteTable) else opened
 
 
-def _record(opened: IdTable | RouteTable, key: Any, columns: list[str]) -> dict[str, Any] | None:
+def _record(opened: Opened, key: Any, columns: list[str]) -> dict[str, Any] | None:
     if isinstance(opened, RouteTable):
         record: dict[str, Any] | None = opened.route(key)
         return None if record is None else {name: record[name] for name in columns}
-    row = opened.get(key)
+    row = opened.lookup(key) if isinstance(opened, PrefixTable) else opened.get(key)
     return None if row is None else {"row": row}
+
+
+def _row_record(opened: Opened, row: int, columns: list[str]) -> dict[str, Any]:
+    if isinstance(opened, RouteTable):
+        record = opened.record(row)
+        return {name: record[name] for name in columns}
+    return {"row": row}
 
 
 def _key(text: str, kind: str) -> Any:
@@ -151,16 +240,20 @@ def _key(text: str, kind: str) -> Any:
             return uuid.UUID(text.strip())
         except ValueError:
             raise ValueError("not a UUID") from None
+    if kind == "text":
+        return text.strip()
     return text.encode(errors="surrogateescape")
 
 
 def _described(stats: dict[str, Any]) -> dict[str, str]:
     """The statistics in lines for people: pilots as one number, floats short, what was said already left out."""
-    pilots = np.asarray(stats["pilot_histogram"])
-    mean = float(pilots @ np.arange(len(pilots)) / pilots.sum()) if pilots.sum() else 0.0
     said = ("entries", "kind", "pilot_histogram")
     # A table that was loaded does not know how long its build took.
     unknown = {name for name, value in stats.items() if isinstance(value, float) and math.isnan(value)}
     told = {name: value for name, value in stats.items() if name not in said and name not in unknown}
     lines = {name.replace("_", " "): f"{v:.4g}" if isinstance(v, float) else str(v) for name, v in told.items()}
+    if "pilot_histogram" not in stats:
+        return lines
+    pilots = np.asarray(stats["pilot_histogram"])
+    mean = float(pilots @ np.arange(len(pilots)) / pilots.sum()) if pilots.sum() else 0.0
     return lines | {"mean pilot": f"{mean:.1f}"}

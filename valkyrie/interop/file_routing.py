@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -14,7 +14,8 @@ from valkyrie.errors import ArgumentError, SourceError
 from valkyrie.interop.file_errors import require_pyarrow
 from valkyrie.interop.key_text import KeyText, is_text
 from valkyrie.interop.ndjson import JsonKeys
-from valkyrie.tables import IdTable, RouteTable
+from valkyrie.parallel import thread_count
+from valkyrie.tables import IdTable, PrefixTable, RouteTable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["FileKeys", "RoutedColumns"]
 
 ROW = "row"
-"""The column an ``IdTable``, which has no payload, appends."""
+"""The column that a table without payload appends."""
+
+Index: TypeAlias = IdTable | PrefixTable
 
 
 @dataclass(slots=True)
@@ -39,7 +42,7 @@ class FileKeys:
     mistyped: bool = field(default=False)
 
     @classmethod
-    def of(cls, index: IdTable, path: str, name: str, errors: Literal["raise", "coerce"], *, keep_text: bool) -> FileKeys:
+    def of(cls, index: Index, path: str, name: str, errors: Literal["raise", "coerce"], *, keep_text: bool) -> FileKeys:
         """Keys of the column `name` of `path` for the table `index`."""
         if errors not in ("raise", "coerce"):
             raise ArgumentError(
@@ -47,7 +50,7 @@ class FileKeys:
                 hint="'raise' stops at a text that is no key, 'coerce' counts it as missing",
                 argument="errors",
             )
-        return cls(name, KeyText(index.kind, _unsigned(index), errors, path, name), keep_text)
+        return cls(name, KeyText(_written_kind(index), _unsigned(index), errors, path, name), keep_text)
 
     @property
     def json(self) -> JsonKeys:
@@ -55,7 +58,7 @@ class FileKeys:
         kind = self.text.type if self.text.kind == "int" else require_pyarrow().string()
         return JsonKeys(self.name, kind, self.text.is_json_key, self.text.errors == "coerce")
 
-    def settle(self, schema: pa.Schema, index: IdTable, *, delimited: bool, lone: bool) -> pa.Schema:
+    def settle(self, schema: pa.Schema, index: Index, *, delimited: bool, lone: bool) -> pa.Schema:
         """Decide whether text is parsed, and return the schema of the columns as they are written.
 
         Parameters
@@ -118,13 +121,13 @@ class FileKeys:
 class RoutedColumns:
     """What a table appends to a batch of keys."""
 
-    table: IdTable | RouteTable
+    table: Index | RouteTable
     names: tuple[str, ...]
     threads: int | None
     text: KeyText
 
     @classmethod
-    def of(cls, table: IdTable | RouteTable, columns: str | Sequence[str] | None, threads: int | None) -> RoutedColumns:
+    def of(cls, table: Index | RouteTable, columns: str | Sequence[str] | None, threads: int | None) -> RoutedColumns:
         """All or some of the payload columns of a table.
 
         Raises
@@ -143,10 +146,10 @@ class RoutedColumns:
                     f"columns={names}: the table has no payload",
                     hint=f"It maps keys to rows: the one column is {ROW!r}",
                 )
-        return cls(table, tuple(names), threads, KeyText(index.kind, _unsigned(index), "raise", "", ""))
+        return cls(table, tuple(names), threads, KeyText(_written_kind(index), _unsigned(index), "raise", "", ""))
 
     @property
-    def index(self) -> IdTable:
+    def index(self) -> Index:
         """The table's keys."""
         return self.table.index if isinstance(self.table, RouteTable) else self.table
 
@@ -172,7 +175,7 @@ class RoutedColumns:
     def route(self, keys: pa.Array) -> tuple[list[pa.Array], int]:
         """Routed columns of a batch of keys, and how many of the keys the table does not hold."""
         pa = require_pyarrow()
-        rows = self.index.get_many(keys, threads=self.threads)
+        rows = self.index.locate(keys, threads=thread_count(self.threads)).rows
         absent = int(np.count_nonzero(rows < 0))
         if not isinstance(self.table, RouteTable) or self.names == (ROW,):
             return [pa.array(rows, mask=rows < 0)], absent
@@ -187,11 +190,20 @@ def _one_array(column: pa.ChunkedArray) -> pa.Array:
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
 
 
-def _unsigned(index: IdTable) -> bool:
-    return index.kind == "int" and not index.is_signed
+def _written_kind(index: Index) -> str:
+    """The kind of keys that text in a file is read as: of all prefixes but bits it is searched as it stands."""
+    if isinstance(index, PrefixTable):
+        return "int" if index.kind == "bits" else "bytes"
+    return index.kind
 
 
-def _is_key(text: str, index: IdTable) -> bool:
+def _unsigned(index: Index) -> bool:
+    return index.kind == "bits" if isinstance(index, PrefixTable) else index.kind == "int" and not index.is_signed
+
+
+def _is_key(text: str, index: Index) -> bool:
+    if isinstance(index, PrefixTable):  # of text, any word begins with the empty prefix
+        return index.kind in ("ip", "digits") and index.lookup(text) is not None
     if index.kind == "int":
         return text.strip().lstrip("-").isdigit()
     if index.kind == "b16":

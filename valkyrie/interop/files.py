@@ -24,7 +24,7 @@ from valkyrie.interop.key_text import KeyText, infer_kind, is_text
 from valkyrie.interop.ndjson import NdjsonSource
 from valkyrie.interop.sinks import Sink, open_sink
 from valkyrie.interop.sources import BatchStream, ReadOptions, Source, open_source
-from valkyrie.tables import IdTable, RouteTable
+from valkyrie.tables import IdTable, PrefixTable, RouteTable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -138,7 +138,7 @@ def _typed_keys(column: pa.ChunkedArray, source: str, name: str, kind: str | Non
 
 def route_file(
     source: str,
-    table: IdTable | RouteTable,
+    table: IdTable | PrefixTable | RouteTable,
     out: str,
     *,
     key: str | None = None,
@@ -157,9 +157,9 @@ def route_file(
     ----------
     source, out : str
         Files, formats as in ``read_table``; ``-`` is standard input or output. They may be the same file.
-    table : IdTable or RouteTable
-        A ``RouteTable`` appends payload columns, an ``IdTable`` the column ``row``. A key that is null or not in the
-        table gives null (in CSV, nothing).
+    table : IdTable, PrefixTable or RouteTable
+        A ``RouteTable`` appends payload columns, the others the column ``row``. A key that is null or not in the table, or
+        begins with none of its prefixes, gives null (in CSV, nothing).
     key : str, optional
         Column of keys; default the name of the table's own key column, or the only column of the file.
     columns : str or sequence of str, optional
