@@ -92,3 +92,9 @@ def _unique(keys: list[Any], rows: list[int]) -> dict[Any, int]:
     found = dict(zip(keys, rows, strict=True))
     assert len(found) == len(keys), "a key is stored twice"
     return found
+
+
+def longest_prefix(table: Mapping[Any, int], query: Any, begins: Any) -> Any:
+    """The longest of the prefixes that a query begins with, by asking every one of them; None if there is none."""
+    found = [prefix for prefix in table if begins(query, prefix)]
+    return max(found, key=lambda prefix: prefix[-1] if isinstance(prefix, tuple) else len(prefix), default=None)

@@ -42,7 +42,7 @@ def test_hostile_tables_are_refused_or_stay_within_their_memory() -> None:
 
 
 @pytest.mark.parametrize("front", [False, True])
-def test_the_fence_stands(front: bool) -> None:
+def test_the_fence_stands(front: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     code = f"""
 import ctypes, numpy as np
 from tests.hostile.fenced_memory import fenced
@@ -52,9 +52,11 @@ print("read", flush=True)
 ctypes.string_at(array.ctypes.data + ({-1 if front else 100}), 1)
 print("not stopped")
 """
+    # Under a sanitizer, its report and 1; the report is wanted, so it does not go where others are looked for.
+    monkeypatch.setenv("ASAN_OPTIONS", "detect_leaks=0:exitcode=1")
     done = run("-c", code)
     assert done.stdout == "read\n", done.stderr
-    assert done.returncode in (-signal.SIGSEGV, 1)  # under a sanitizer, its report and 1
+    assert done.returncode in (-signal.SIGSEGV, 1)
 
 
 @pytest.mark.parametrize("number", range(len(sample_tables())))
@@ -208,8 +210,8 @@ def test_values_that_their_dtype_does_not_have_are_refused():
 
 def test_a_file_of_something_else_is_refused(tmp_path):
     path = tmp_path / "other.vks"
-    vks.write(path, [vks.Section("table", "x", np.arange(3))], content="prefix_table")
-    with pytest.raises(SnapshotFormatError, match=r"'prefix_table', which this version cannot load.*Upgrade"):
+    vks.write(path, [vks.Section("table", "x", np.arange(3))], content="trie_table")
+    with pytest.raises(SnapshotFormatError, match=r"'trie_table', which this version cannot load.*Upgrade"):
         vk.load(path)
     for content in ("id_table", "route_table"):
         vks.write(path, [vks.Section("table", "x", np.arange(3))], content=content)

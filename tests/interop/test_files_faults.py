@@ -1,19 +1,22 @@
 """Whatever goes wrong while a file is routed: the output is the old file or none, and nothing lies beside it."""
 
 import errno
+import itertools
 import os
 import signal
 import stat
 import subprocess
 import sys
 import textwrap
+import uuid
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
 
 import valkyrie as vk
-from valkyrie.errors import MissingExtraError, SourceError
+from valkyrie.errors import KeyTypeError, MissingExtraError, SourceError
 from valkyrie.interop import route_file
 from valkyrie.interop.atomic_output import atomic_output
 
@@ -227,3 +230,14 @@ def test_without_pyarrow_the_install_line(source, table, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingExtraError, match=r'pip install "valkyrie-routing\[arrow\]"'):
         route_file(source, table, str(tmp_path / "out.csv"))
+
+
+@pytest.mark.parametrize("kinds", list(itertools.product(["int", "bytes", "b16"], [pa.float64(), pa.bool_(), pa.date32()])))
+def test_columns_that_are_no_keys_are_refused(kinds, tmp_path):
+    kind, type_ = kinds
+    table = vk.IdTable.build({"int": [1], "bytes": ["a"], "b16": [uuid.UUID(int=1)]}[kind])
+    parquet.write_table(pa.table({"id": pa.array([None], type_)}), tmp_path / "in.parquet")
+    parquet.write_table(pa.table({"id": pa.array([1], pa.int32()).cast(type_)}), tmp_path / "in.parquet")
+    with pytest.raises(KeyTypeError):
+        route_file(str(tmp_path / "in.parquet"), table, str(tmp_path / "out.parquet"))
+    assert not (tmp_path / "out.parquet").exists()

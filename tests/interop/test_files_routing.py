@@ -485,17 +485,6 @@ def test_dictionary_encoded_keys(tmp_path):
     assert parquet.read_table(tmp_path / "out.parquet")["row"].to_pylist() == [1, None, None, 0]
 
 
-@pytest.mark.parametrize("kinds", list(itertools.product(["int", "bytes", "b16"], [pa.float64(), pa.bool_(), pa.date32()])))
-def test_columns_that_are_no_keys_are_refused(kinds, tmp_path):
-    kind, type_ = kinds
-    table = vk.IdTable.build({"int": [1], "bytes": ["a"], "b16": [uuid.UUID(int=1)]}[kind])
-    parquet.write_table(pa.table({"id": pa.array([None], type_)}), tmp_path / "in.parquet")
-    parquet.write_table(pa.table({"id": pa.array([1], pa.int32()).cast(type_)}), tmp_path / "in.parquet")
-    with pytest.raises(KeyTypeError):
-        route_file(str(tmp_path / "in.parquet"), table, str(tmp_path / "out.parquet"))
-    assert not (tmp_path / "out.parquet").exists()
-
-
 def test_relative_paths_and_symbolic_links(fleet, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("in.csv").write_text("id\n3\n")

@@ -10,13 +10,12 @@ from tests.hostile.table_mutator import sample_tables
 from tests.key_sets import names
 from valkyrie import vks
 from valkyrie.errors import SnapshotFormatError
-from valkyrie.tables.id_check import SAMPLE
 
 RNG = np.random.default_rng(3)
 TABLES = {
-    "direct": vk.IdTable.build(np.arange(3000) * 2),
+    "direct": vk.IdTable.build(np.arange(1000) * 2),
     "flat": vk.IdTable.build(RNG.integers(0, 2**63, 900), seed=1),
-    "lines": vk.IdTable.build(np.unique(RNG.integers(0, 2**63, 60_000)), seed=1),
+    "lines": vk.IdTable.build(np.unique(RNG.integers(0, 2**63, 18_000)), seed=1),
     "b16": vk.IdTable.build(np.frombuffer(RNG.bytes(16 * 5000), "V16"), seed=1),
     "text": vk.IdTable.build(names(4000), seed=1),
 }
@@ -84,7 +83,6 @@ def test_damage_behind_a_right_checksum_is_found(name, damage, tmp_path):
         table.check()
     path = tmp_path / "t.vks"
     vks.write(path, [vks.Section("index", key, values) for key, values in columns.items()], content="id_table")
-    assert len(table.lines) <= SAMPLE
     with pytest.raises(SnapshotFormatError, match=r"t\.vks.*makes no sense"):
         vk.load(path)
     assert len(vk.load(path, verify="header")) == len(table)
