@@ -104,7 +104,7 @@ def surname_pairs(n: int, n_absent: int, seed: int = 0, surnames: Sequence[str] 
     wanted = n + n_absent
     if surnames is not None:
         return _split(np.array(_join_pairs(surnames, wanted, seed), dtype=object), n)
-    pairs = _cached_lines(f"pairs-{wanted}-{seed}", lambda: _join_pairs(read_surnames(), wanted, seed))
+    pairs = cached_lines(f"pairs-{wanted}-{seed}", lambda: _join_pairs(read_surnames(), wanted, seed))
     return _split(np.array(pairs, dtype=object), n)
 
 
@@ -123,7 +123,7 @@ def read_surnames() -> list[str]:
     ModuleNotFoundError
         If the package is not installed and there is no cache.
     """
-    return _cached_lines("surnames", _unpack_surnames)
+    return cached_lines("surnames", _unpack_surnames)
 
 
 def cache_directory() -> Path:
@@ -138,6 +138,22 @@ def cache_directory() -> Path:
         if os.access(directory, os.W_OK):
             return directory
     raise OSError("neither the cache directory nor the temporary directory can be written")
+
+
+def cached_lines(name: str, make: Callable[[], list[str]]) -> list[str]:
+    """The lines that `make` gives, made once and then read from the cache; none holds a newline."""
+    kept = cached_array(name, lambda: np.frombuffer("\n".join(make()).encode(), dtype=np.uint8))
+    return str(kept.tobytes().decode()).split("\n")
+
+
+def cached_array(name: str, make: Callable[[], Keys]) -> Keys:
+    """The array that `make` gives, made once and then read from the cache."""
+    cache = cache_directory() / f"{name}.npy"
+    if not cache.exists():
+        partial = cache.with_suffix(f".{os.getpid()}.npy")
+        np.save(partial, make())
+        partial.replace(cache)
+    return np.asarray(np.load(cache, allow_pickle=False))
 
 
 def _unpack_surnames() -> list[str]:
@@ -164,13 +180,6 @@ def _join_pairs(surnames: Sequence[str], wanted: int, seed: int) -> list[str]:
     raise ValueError(f"{wanted} distinct pairs cannot be made of {len(names)} names")
 
 
-def _cached_lines(name: str, make: Callable[[], list[str]]) -> list[str]:
-    cache = cache_directory() / f"{name}.npy"
-    if not cache.exists():
-        partial = cache.with_suffix(f".{os.getpid()}.npy")
-        np.save(partial, np.frombuffer("\n".join(make()).encode(), dtype=np.uint8))
-        partial.replace(cache)
-    return str(np.load(cache, allow_pickle=False).tobytes().decode()).split("\n")
 
 
 def _drawn(draw: Callable[[np.random.Generator], Keys], n: int, seed: int) -> KeyPool:

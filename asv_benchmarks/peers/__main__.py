@@ -77,7 +77,7 @@ def measure_level(level: str, options: argparse.Namespace) -> dict[str, float]:
         command += ["--quick"] if options.quick else []
         subprocess.run(command, env=os.environ | {"VALKYRIE_CPU": level}, stdout=subprocess.DEVNULL, check=False)
         rows = json.loads(figures.read_text())["rows"]
-    return {row["row"]: row["costs"]["valkyrie"]["cpu"] for row in rows}
+    return {row["row"]: row["costs"]["valkyrie"]["cpu"] for row in rows if "valkyrie" in row["costs"]}
 
 
 if __name__ == "__main__":

@@ -66,6 +66,61 @@ def _mixes(name: str, workload: str, goals: tuple[Goal, ...]) -> list[Row]:
     return [first, *(Row(f"{name}-h{hits}", f"{workload}, {hits} % hits") for hits in (50, 0))]
 
 
+def _one(name: str, kind: str) -> list[Row]:
+    """A prefix table asked for single keys."""
+    mean = Row(f"prefix-{name}-one", f"lookup of one {kind}", (Goal(BEST, 1.0, 2.0),), "ns/call")
+    return [mean, Row(f"prefix-{name}-one-p50", "the same, median", (Goal(ITSELF, 1000.0),), "ns/call")]
+
+
+def _held(name: str, kind: str, must: float | None = None, moonshot: float | None = None) -> list[Row]:
+    """Bytes of a prefix table."""
+    index = Row(f"prefix-{name}-bytes", f"bytes a prefix that lookups read, {kind}", (Goal(ITSELF, must, moonshot),), "bytes")
+    return [index, Row(f"prefix-{name}-bytes-all", "the same and everything else, rows in any order", (Goal(ITSELF),), "bytes")]
+
+
+_IP4, _NESTED = "IPv4, 0.51e6 networks", "IPv4, 0.86e6 nested networks"
+PREFIX_ROWS: tuple[Row, ...] = (
+    Row("prefix-ip4-uniform", f"{_IP4}, uniform addresses", (Goal(BEST, 7.0, 20.0), Goal("pytricia"), Goal(FLOOR))),
+    Row("prefix-ip4-table", f"{_IP4}, addresses inside", (Goal(BEST, 7.0, 20.0), Goal("pytricia"), Goal(FLOOR))),
+    Row("prefix-ip4-text", f"{_IP4}, a list of text to rows", (Goal("pytricia", 15.0, 30.0),)),
+    *_one("ip4", "IPv4 address as text"),
+    *_held("ip4", "IPv4", 5.0, 4.0),
+    Row("prefix-nested-uniform", f"{_NESTED}, uniform addresses", (Goal(BEST, 7.0, 20.0), Goal("pytricia"), Goal(FLOOR))),
+    Row("prefix-nested-table", f"{_NESTED}, addresses inside", (Goal(BEST, 7.0, 20.0), Goal("pytricia"), Goal(FLOOR))),
+    Row("prefix-nested-build", f"{_NESTED}, build from arrays", (Goal(ITSELF, 150.0, 25.0), Goal("pytricia")), "ms"),
+    *_held("nested", "nested IPv4", 5.0, 4.0),
+    Row("prefix-shuffled-table", f"{_IP4}, rows in any order, addresses inside", (Goal(BEST), Goal(FLOOR))),
+    Row("prefix-ip6", "IPv6, 0.13e6 networks, 90 % inside", (Goal("numpy", 8.5, 25.0), Goal("pytricia"), Goal(FLOOR))),
+    *_one("ip6", "IPv6 address as text"),
+    *_held("ip6", "IPv6", 20.0),
+    Row("prefix-mac", "MAC, 24/28/36 bits, 45e3, 90 % inside", (Goal("numpy", 8.5, 25.0), Goal(FLOOR))),
+    *_one("mac", "64-bit number"),
+    *_held("mac", "MAC"),
+    Row("prefix-phones", "E.164, 0.32e6 prefixes, 90 % inside",
+        (Goal("numpy S", 15.0, 45.0), Goal("datrie", 35.0), Goal("aligned"), Goal(FLOOR))),
+    *_one("phones", "telephone number as text"),
+    *_held("phones", "E.164"),
+    Row("prefix-zones", "time zones of numbers, 3,240 prefixes, 90 % inside",
+        (Goal("phonenumbers", 200.0), Goal("numpy S"), Goal("datrie"), Goal(FLOOR))),
+    *_one("zones", "telephone number as text"),
+    Row("prefix-paths", "paths of names, 0.9e6, 80 % inside", (Goal("numpy S", 11.0, 25.0), Goal("marisa", 16.0))),
+    *_one("paths", "path"),
+    *_held("paths", "paths"),
+    Row("prefix-names", "names byte by byte, 0.98e6, 80 % inside", (Goal("numpy S"), Goal("marisa"))),
+    *_one("names", "name"),
+    *_held("names", "names"),
+    *(Row(f"prefix-range-{length}", f"{length} bytes to a range of 0.98e6 names",
+          (Goal("numpy S", 60.0, 180.0), Goal("numpy searchsorted")), "ns/prefix") for length in (3, 5, 8)),
+    *(Row(f"prefix-rows-{length}", f"{length} bytes to the rows of 0.98e6 names",
+          (Goal("bisect", 30.0, 100.0), Goal("numpy S")), "ns/prefix") for length in (3, 5, 8)),
+    Row("prefix-routes", "REST routes, 7e3, long shared prefixes, 90 % inside", (Goal("numpy S", 2.4, 8.0),)),
+    *_one("routes", "route"),
+    Row("prefix-suffixes", "public suffixes, 9e3, 90 % inside", (Goal("numpy S", 2.4, 8.0),)),
+    *_one("suffixes", "domain"),
+    Row("prefix-start-jit", "start of a process to 1e5 rows, kernels cached (wall)", (Goal(ITSELF, 900.0),), "ms"),
+    Row("prefix-start-nojit", "the same without numba, less the import (wall)", (Goal(ITSELF, 50.0),), "ms"),
+)  # fmt: skip
+
 ROWS: tuple[Row, ...] = (
     *_ids("1e4", ((1.1, 1.5), (3.3, 4.5), (1.3, 2.0)), (4.0, None)),
     *_ids("1e6", ((3.8, 5.0), (4.2, 6.0), (1.9, 3.0)), (12.0, 15.0)),
@@ -95,11 +150,12 @@ ROWS: tuple[Row, ...] = (
     Row("threads-1e7", "2 threads (wall), 1e7 keys", (Goal("1 thread", 1.75, 1.9),)),
     Row("load-1e7", "load a .vks of 1e7 rows, answer 1e5 (wall)", (Goal("pandas", 50.0),), "us"),
     Row("mapped-1e7", "lookups in the mapped file", (Goal("in memory", 1 / 1.5),)),
+    *PREFIX_ROWS,
 )
 
 QUICK_SCENARIOS = (
     "u64-1e4", "u64-1e6", "zipf-1e6", "dense-1e6", "b16-1e6", "arrow-1e6", "object-1e6",
-    "scalar-1e4", "call-1", "call-256", "bytes-1e6",
+    "scalar-1e4", "call-1", "call-256", "bytes-1e6", "prefix-mac", "prefix-suffixes",
 )  # fmt: skip
 
 

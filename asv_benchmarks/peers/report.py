@@ -13,9 +13,12 @@ from .goals import FLOOR, Goal, find_row
 from .measurement import OURS, Measurement, Settings
 from .valkyrie_table import cpu_level
 
-PEER_PACKAGES = ("numpy", "numba", "pandas", "polars", "pyarrow", "phashmap", "arraymap", "hirola", "cykhash", "duckdb")
+PEER_PACKAGES = (
+    "numpy", "numba", "pandas", "polars", "pyarrow", "phashmap", "arraymap", "hirola", "cykhash", "duckdb",
+    "pytricia", "datrie", "marisa-trie", "phonenumbers",
+)  # fmt: skip
 HEADINGS = ("row", "against", "ours", "(wall)", "unit", "theirs", "ratio", "must", "moonshot", "verdict")
-WIDTHS = (22, 22, 9, 9, 8, 10, 8, 7, 9, 9)
+WIDTHS = (25, 30, 9, 9, 8, 10, 8, 7, 9, 9)
 
 
 def environment(settings: Settings) -> dict[str, Any]:

@@ -11,6 +11,9 @@ from .builds import measure_build, measure_bytes, measure_file
 from .calls import measure_calls, measure_scalar
 from .goals import QUICK_SCENARIOS
 from .measurement import Measurement, Settings
+from .prefix_batches import PrefixWorkload, measure_prefixes
+from .prefix_start import measure_start
+from .prefix_workloads import PREFIX_WORKLOADS
 
 Wanted = Callable[[str], bool]
 
@@ -38,6 +41,10 @@ def _single(name: str, measure: Callable[[Settings], Measurement]) -> Scenario:
     return Scenario(name, (name,), lambda settings, wanted: [measure(settings)])
 
 
+def _prefixes(workload: PrefixWorkload) -> Scenario:
+    return Scenario(workload.name, workload.rows, functools.partial(measure_prefixes, workload))
+
+
 SCENARIOS: tuple[Scenario, ...] = (
     *(_workload(index) for index in range(len(WORKLOADS))),
     _scalar("scalar-1e4", 10**4),
@@ -49,6 +56,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     _single("build-1e7", lambda settings: measure_build("build-1e7", 10**7, settings)),
     _single("threads-1e7", lambda settings: measure_threads(10**7, settings)),
     Scenario("file-1e7", ("load-1e7", "mapped-1e7"), lambda settings, wanted: measure_file(10**7, settings, wanted)),
+    *(_prefixes(workload) for workload in PREFIX_WORKLOADS),
+    Scenario("prefix-start", ("prefix-start-jit", "prefix-start-nojit"), measure_start),
 )
 
 
