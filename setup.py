@@ -19,7 +19,7 @@ X86_64 = platform.machine().lower() in ("x86_64", "amd64") and sys.platform != "
 LEVELS = {"": [], "_v3": ["-march=x86-64-v3"], "_v4": ["-march=x86-64-v4"]} if X86_64 else {"": []}
 
 HEADERS = [os.path.join("_ext", "include", name) for name in sorted(os.listdir("_ext/include"))]
-SHARED = ["_ext/lookup.pxd", "_ext/probing.pxd", "_ext/utf8.pxd"]
+SHARED = ["_ext/lookup.pxd", "_ext/matching.pxd", "_ext/one_key.pxd", "_ext/probing.pxd", "_ext/utf8.pxd"]
 FLAGS = ["-ffp-contract=off", "-fno-semantic-interposition", "-fno-strict-aliasing", "-Wno-unused-function"]
 FLAGS += ["-O1", "-g", "-UNDEBUG"] if DEBUG or SANITIZE else ["-O3", "-g0"]
 LINK = []
@@ -61,7 +61,7 @@ EXTENSIONS = [
     extension("prefix_build"),
     extension("prefix_texts"),
     extension("slice_tree"),
-    *(extension("addresses", level) for level in LEVELS),
+    *(extension(noun, level) for noun in ("addresses", "prefix_table") for level in LEVELS),
     *(extension(noun, level, numpy_api=True) for noun in ("strings", "id_table") for level in LEVELS),
 ]
 

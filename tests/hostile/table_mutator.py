@@ -244,7 +244,9 @@ def _ask_prefixes(table: Any, queries: list[Any]) -> None:
         assert len(rows) == len(lengths) == len(batch)
     assert np.array_equal(table.lookup_many(many)[: len(asked)], table.lookup_many(asked))
     for query in list(asked)[:20]:
-        table.lookup(int(query) if table.kind == "bits" else query)
+        key = int(query) if table.kind == "bits" else query
+        row, matches = table.lookup(key), table.all_matches(key)
+        assert matches.tolist()[-1:] == ([] if row is None else [row])
     table.all_matches_many(asked)
     networks = ["0.0.0.0/0", "10.0.0.0/8", "::/0", "2001:db8::/32", "192.0.2.1/32"]
     prefixes = {"ip": networks, "digits": ["1", "12"]}.get(table.kind, asked)
@@ -252,7 +254,9 @@ def _ask_prefixes(table: Any, queries: list[Any]) -> None:
     under = prefixes & np.uint64(15 << 60) if table.kind == "bits" else prefixes
     lo, hi = table.range_many(under, lengths=bits)
     assert ((lo <= hi) | (lo >= 0)).all()
-    table.get_many(under, lengths=bits)
+    rows = table.get_many(under, lengths=bits)
+    found = [table.get(prefix, -1) for prefix in ([(word, bits) for word in under.tolist()] if table.kind == "bits" else under)]
+    assert len(found) == len(rows)
     with suppress(SnapshotFormatError):
         table.check()
     assert repr(table.stats)

@@ -14,14 +14,25 @@ from valkyrie._native.memory import Block, freeze
 if TYPE_CHECKING:
     from valkyrie._native import addresses, strings
     from valkyrie._native.id_table import IdTableReader
+    from valkyrie._native.prefix_table import IpReader, PrefixChains, PrefixReader, PrefixTableReader, TextReader, WordReader
 else:
     addresses = kernel("addresses")
     strings = kernel("strings")
     IdTableReader = kernel("id_table").IdTableReader
+    prefix_table = kernel("prefix_table")
+    PrefixReader, IpReader = prefix_table.PrefixReader, prefix_table.IpReader
+    WordReader, TextReader = prefix_table.WordReader, prefix_table.TextReader
+    PrefixTableReader, PrefixChains = prefix_table.PrefixTableReader, prefix_table.PrefixChains
 
 __all__ = [
     "Block",
     "IdTableReader",
+    "IpReader",
+    "PrefixChains",
+    "PrefixReader",
+    "PrefixTableReader",
+    "TextReader",
+    "WordReader",
     "addresses",
     "cpu_level",
     "cpu_levels",

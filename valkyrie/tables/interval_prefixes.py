@@ -60,6 +60,9 @@ class Uint64Prefixes(OrderedPrefixes):
     def index_nbytes(self) -> int:
         return self.tree.nbytes
 
+    def reader_arguments(self) -> tuple[Any, ...]:
+        return self.starts, self.lengths, self.tree.words, self.tree.steps, self.tree.ranks
+
     def lookup(self, queries: UInt64Array, out: Int32Array) -> None:
         """Write the rank of the longest prefix of each number, -1 if there is none.
 
@@ -163,6 +166,9 @@ class Ipv6Prefixes(OrderedPrefixes):
     @property
     def index_nbytes(self) -> int:
         return self.tree.nbytes + int(self.bounds.nbytes + self.low_last.nbytes + self.low_ranks.nbytes)
+
+    def reader_arguments(self) -> tuple[Any, ...]:
+        return self.high, self.low, self.lengths, *self._arguments
 
     def lookup(self, queries: UInt64Array, out: Int32Array) -> None:
         """Write the rank of the longest prefix of each address, -1 if there is none.

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from valkyrie._native import IpReader
 from valkyrie.errors import ArgumentError
 from valkyrie.parallel import run
 from valkyrie.tables.interval_prefixes import Ipv6Prefixes
@@ -37,6 +38,7 @@ class IpIndex(PrefixIndex):
     def __init__(self, v4: Ipv4Prefixes, v6: Ipv6Prefixes) -> None:
         self.kind = "ip"
         self.v4, self.v6 = v4, v6
+        self.reader = IpReader(v4.reader_arguments(), v6.reader_arguments())
 
     @classmethod
     def build(

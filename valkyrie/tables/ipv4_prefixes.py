@@ -85,6 +85,9 @@ class Ipv4Prefixes(OrderedPrefixes):
     def index_nbytes(self) -> int:
         return int(self.root.nbytes + self.nodes.nbytes + self.leaves.nbytes + self.deep.nbytes)
 
+    def reader_arguments(self) -> tuple[Any, ...]:
+        return self.starts, self.lengths, *self._arguments
+
     def lookup(self, queries: UInt32Array, out: Int32Array) -> None:
         """Write the rank of the longest prefix of each address, -1 if there is none.
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, NamedTuple, NoReturn, Self
 
 import numpy as np
 
+from valkyrie._native import PrefixReader
 from valkyrie.arrays import Container
 from valkyrie.errors import DuplicateKeyError, SnapshotFormatError
 from valkyrie.tables.prefix_keys import Errors
@@ -61,9 +62,13 @@ class PrefixIndex(ABC):
     Attributes
     ----------
     kind : str
+    reader : PrefixReader
+        Finds ranks of single keys.
     """
 
     kind: PrefixKind
+
+    reader: PrefixReader
 
     kinds: ClassVar[tuple[PrefixKind, ...]]
 

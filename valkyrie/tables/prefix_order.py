@@ -172,6 +172,10 @@ class OrderedPrefixes:
         """Bytes that a lookup of the longest match needs."""
         raise NotImplementedError
 
+    def reader_arguments(self) -> tuple[Any, ...]:
+        """What the reader of single keys takes: the sorted columns, then the index."""
+        raise NotImplementedError
+
     @property
     def nbytes(self) -> int:
         """Bytes of all stored arrays."""

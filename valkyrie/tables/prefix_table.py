@@ -24,7 +24,7 @@ from typing import Any, Self, cast
 import numpy as np
 
 from valkyrie import records, vks
-from valkyrie._native import freeze, gather
+from valkyrie._native import PrefixChains, PrefixTableReader, freeze, gather
 from valkyrie.errors import ArgumentError, KeyTypeError, SnapshotFormatError
 from valkyrie.parallel import thread_count
 from valkyrie.tables.ip_index import IpIndex
@@ -44,13 +44,13 @@ _POLICIES = ("error", "first", "last")
 _ITEMS_AT_ONCE = 4096
 
 
-class PrefixTable:
+class PrefixTable(PrefixTableReader):
     """An immutable table from prefixes to rows, searched for the longest that a query begins with.
 
     Made by `build`, `valkyrie.load` or `from_columns`. Safe to share between threads and across a fork.
     """
 
-    __slots__ = ("_build_seconds", "_depths", "_index", "_rows")
+    __slots__ = ("_build_seconds", "_chains", "_depths", "_index", "_rows")
 
     def __init__(self, index: PrefixIndex, rows: Int32Array | None, *, build_seconds: float = float("nan")) -> None:
         """Take an index and the rows of its ranks (None: the ranks themselves); use `build`."""
@@ -58,6 +58,7 @@ class PrefixTable:
         self._rows = rows
         self._build_seconds = build_seconds
         self._depths: Int32Array | None = None
+        self._chains: PrefixChains | None = None
 
     @classmethod
     def build(
@@ -176,17 +177,6 @@ class PrefixTable:
     def __len__(self) -> int:
         return self._index.n
 
-    def lookup(self, key: Any) -> int | None:
-        """The row of the longest prefix that one key begins with, or None.
-
-        Raises
-        ------
-        KeyTypeError
-            The key is of another kind. A malformed address or number is a miss.
-        """
-        rank = self._rank(key)
-        return None if rank < 0 else self._row(rank)
-
     def lookup_many(
         self,
         keys: Any,
@@ -235,27 +225,18 @@ class PrefixTable:
             rows = out
         return rows if lengths is None else (rows, lengths)
 
-    def get(self, prefix: Any, default: Any = None) -> int | None:
-        """The row of a prefix itself, or `default`; of "bits", a pair (word, length)."""
-        keys, lengths = _pair(prefix, self.kind)
-        row = int(self.get_many(keys, lengths=lengths)[0])
-        return default if row < 0 else row
-
     def get_many(self, prefixes: Any, *, lengths: Any = None, missing: int = -1) -> Int32Array:
         """The rows of prefixes themselves, `missing` where one is not in the table: int32, shape (n,). As `build` takes them."""
         return self._rows_of(self._index.find(prefixes, lengths), checked_missing(missing))
 
-    def __contains__(self, prefix: Any) -> bool:
-        return self.get(prefix) is not None
-
     def all_matches(self, key: Any) -> Int32Array:
         """The rows of all prefixes that one key begins with, shortest first: int32."""
-        rank, ranks = self._rank(key), []
-        parents = self._index.parents
-        while rank >= 0:
-            ranks.append(rank)
-            rank = int(parents[rank])
-        return self._rows_of(np.array(ranks[::-1], np.int32), -1)
+        rank = self._index.reader.rank_of(key)
+        if rank < -1:
+            rank = self._rank(key)
+        if self._chains is None:
+            self._chains = PrefixChains(self._index.parents, self._rows)
+        return np.array(self._chains.of(rank), np.int32)
 
     def all_matches_many(
         self, keys: Any, *, errors: Errors = "coerce", threads: int | None = 1
@@ -421,8 +402,9 @@ class PrefixTable:
             raise KeyTypeError(f"key: one key is needed, got {type(key).__name__}", hint="Use lookup_many for several")
         return int(self._index.match(_single(key, self.kind), errors="coerce", threads=1).ranks[0])
 
-    def _row(self, rank: int) -> int:
-        return rank if self._rows is None else int(self._rows[rank])
+    def _find(self, prefix: Any) -> int:
+        keys, lengths = _pair(prefix, self.kind)
+        return int(self._index.find(keys, lengths)[0])
 
     def _rows_of(self, ranks: Int32Array, missing: int) -> Int32Array:
         if self._rows is not None:
@@ -467,10 +449,10 @@ def _single(key: Any, kind: str) -> Any:
     """One key as a column of one."""
     if kind == "ip" and isinstance(key, int | np.integer) and not isinstance(key, bool):
         if not 0 <= key < 2**32:
-            raise KeyTypeError(f"key: {key} is no IPv4 address", hint="Of IPv6, give text, 16 bytes or an ipaddress object")
+            raise KeyTypeError(f"key: {key} is no IPv4 address", hint="Of IPv6, give text, a V16 or an ipaddress object")
         return np.array([key], np.uint32)
-    if kind == "ip" and isinstance(key, bytes) and len(key) == 16:
-        return np.frombuffer(key, "V16")
+    if kind == "ip" and isinstance(key, np.void):
+        return np.array([key])  # bytes, of whatever length, are text
     if kind == "bits" and isinstance(key, np.integer):
         return [int(key)]
     return [key]

@@ -87,6 +87,7 @@ def _check_groups(nodes: AnyArray, groups: AnyArray, texts: AnyArray) -> None:
     below = link >= 0
     _check((link[below] > owner[below]).all(), "a node is not behind the node above it")
     _check((nodes["depth"] <= texts["length"][first[at]]).all(), "a node is deeper than its first text is long")
+    _check(nodes["depth"][0] <= texts["length"][0], "the root is deeper than the first text is long")
 
 
 def _expected(columns: Mapping[str, AnyArray], name: str) -> AnyArray:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from valkyrie._native import TextReader
 from valkyrie.arrays import KeyColumn, key_column
 from valkyrie.errors import SnapshotFormatError
 from valkyrie.tables.id_keys import decode_text
@@ -41,6 +42,7 @@ class TextIndex(PrefixIndex):
     def __init__(self, engine: TextPrefixes, kind: PrefixKind) -> None:
         self.kind = kind
         self.engine = engine
+        self.reader = TextReader(engine.reader_arguments())
 
     @classmethod
     def build(
@@ -109,9 +111,14 @@ class TextIndex(PrefixIndex):
 
     def prefixes(self, ranks: Int64Array) -> list[str | bytes]:
         stored = self.engine.key_texts(ranks)
-        if self.engine.form.terminator >= 0:
+        form = self.engine.form
+        if form.terminator >= 0:
             stored = [text[:-1] for text in stored]
-        return [decode_text(text[::-1] if self.engine.form.backwards else text) for text in stored]
+        texts = [text[::-1] if form.backwards else text for text in stored]
+        if form.terminator >= 0:  # what ends with one still is read without it: "//" is "/" and its terminator
+            mark = bytes([form.terminator])
+            texts = [text + mark if text.endswith(mark) else text for text in texts]
+        return [decode_text(text) for text in texts]
 
     def warm_up(self) -> bool:
         return self.engine.warm_up()

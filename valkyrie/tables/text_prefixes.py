@@ -130,6 +130,11 @@ class TextPrefixes:
         parents: Int32Array = self.texts["parent"]
         return parents
 
+    def reader_arguments(self) -> tuple[Any, ...]:
+        """What the reader of single keys takes: how texts are read, then the arrays, records as bytes."""
+        arrays = (array.view(np.uint8) if array.dtype.names else array for array in self._arguments)
+        return tuple(self.form), self._padded, *arrays
+
     def key_texts(self, ranks: Any) -> list[bytes]:
         """The stored form of the prefixes of some ranks."""
         chosen = self.texts[np.asarray(ranks, np.int64)]

@@ -18,6 +18,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from valkyrie._native import TextReader
 from valkyrie.arrays import key_column
 from valkyrie.errors import ArgumentError, KeyTypeError, SnapshotFormatError
 from valkyrie.tables.id_keys import decode_text
@@ -54,6 +55,7 @@ class WildcardIndex(PrefixIndex):
         n = bases.n
         self._first = np.searchsorted(base_of, np.arange(n + 1)).astype(np.int32)
         self._at_base, self._beyond = _winners(bases.parents, base_of, sorts)
+        self.reader = TextReader(bases.engine.reader_arguments(), winners=(self._at_base, self._beyond))
 
     @classmethod
     def build(

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from valkyrie._native import WordReader
 from valkyrie.parallel import run
 from valkyrie.tables.bit_keys import bit_prefixes, bit_queries
 from valkyrie.tables.digit_keys import digit_prefixes, digit_queries
@@ -35,6 +36,7 @@ class WordIndex(PrefixIndex):
     def __init__(self, engine: Uint64Prefixes, kind: PrefixKind) -> None:
         self.kind = kind
         self.engine = engine
+        self.reader = WordReader(engine.reader_arguments(), digits=kind == "digits")
 
     @classmethod
     def build(
