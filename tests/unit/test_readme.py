@@ -41,6 +41,23 @@ def test_continuous_integration_runs_the_test_command_of_the_readme() -> None:
     assert '\nbash -ec "$command"' in script
 
 
+def run_block(block: str, directory: Path) -> None:
+    commands = [line for line in block.splitlines() if line]
+    assert all(command.startswith("valkyrie ") for command in commands)
+    code = f"import sys; sys.path.insert(0, {str(CHECKOUT)!r}); from valkyrie.cli import main; sys.exit(main())"
+    for command in commands:
+        words = [sys.executable, "-c", code, *shlex.split(command)[1:]]
+        done = subprocess.run(words, cwd=directory, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+
+
+def test_command_line_block_of_prefixes_runs(tmp_path: Path) -> None:
+    (tmp_path / "networks.csv").write_text("net,owner\n10.0.0.0/8,us\n10.1.0.0/16,them\n2001:db8::/32,books\n")
+    (tmp_path / "requests.csv").write_text("ip\n10.1.2.3\n2001:db8::1\n8.8.8.8\n")
+    run_block(SHELL[3], tmp_path)
+    assert (tmp_path / "enriched.csv").read_text().replace('"', "") == "ip,owner\n10.1.2.3,them\n2001:db8::1,books\n8.8.8.8,\n"
+
+
 def test_command_line_block_runs(tmp_path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -49,13 +66,7 @@ def test_command_line_block_runs(tmp_path: Path) -> None:
 
     pq.write_table(pa.Table.from_pandas(flights.aircraft()), tmp_path / "planes.parquet")
     pq.write_table(pa.Table.from_pandas(flights.flights().head(5_000)), tmp_path / "flights.parquet")
-    commands = [line for line in SHELL[2].splitlines() if line]
-    assert all(command.startswith("valkyrie ") for command in commands)
-    code = f"import sys; sys.path.insert(0, {str(CHECKOUT)!r}); from valkyrie.cli import main; sys.exit(main())"
-    for command in commands:
-        arguments = shlex.split(command)[1:]
-        done = subprocess.run([sys.executable, "-c", code, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+    run_block(SHELL[2], tmp_path)
     routed = pq.read_table(tmp_path / "routed.parquet")
     assert {"tailnum", "model", "seats"} <= set(routed.column_names)
     assert routed.num_rows == 5_000
