@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from valkyrie.errors import ArgumentError
@@ -85,20 +86,23 @@ def run(task: Callable[[int, int], None], n: int, *, threads: int, chunk: int) -
     stopped = threading.Event()
 
     def work() -> None:
-        while not stopped.is_set():
-            with turn:
-                start = next(cursor, None)
-            if start is None:
-                return
-            task(start, min(n, start + chunk))
+        try:
+            while not stopped.is_set():
+                with turn:
+                    start = next(cursor, None)
+                if start is None:
+                    return
+                task(start, min(n, start + chunk))
+        except BaseException:
+            stopped.set()
+            raise
 
     futures: list[Future[None]] = []
     try:
-        for _ in range(workers):
-            try:
+        with suppress(RuntimeError):  # as above
+            for _ in range(workers - 1):
                 futures.append(pool.submit(work))
-            except RuntimeError:
-                work()  # as above
+        work()  # the caller's thread is one of them: it need not be woken, and sees Ctrl-C between its own chunks
         pending: set[Future[None]] = set(futures)
         while pending:
             done, pending = wait(pending, timeout=_POLL_SECONDS, return_when=FIRST_EXCEPTION)
