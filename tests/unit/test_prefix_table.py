@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 
 import valkyrie as vk
+from valkyrie import vks
 from valkyrie.errors import ArgumentError, DuplicateKeyError, KeyTypeError, SnapshotFormatError
 
 NETWORKS = ["10.0.0.0/8", "10.1.0.0/16", "::/0", "2001:db8::/32", "0.0.0.0/0", "192.0.2.1/32", "2001:db8::1/128"]
@@ -359,6 +360,18 @@ def test_arrays_that_are_no_prefix_table_are_refused(networks):
         with pytest.raises(SnapshotFormatError) as caught:
             vk.PrefixTable.from_columns(columns)
         assert caught.value.hint is not None
+
+
+def test_stored_prefixes_that_are_none_are_no_table(tmp_path):
+    columns = {name: array.copy() for name, array in vk.PrefixTable.build(["12", "34"], kind="digits").to_columns().items()}
+    columns["search/starts"][1] = 0xF3 << 56  # a digit of 14
+    table = vk.PrefixTable.from_columns(columns)
+    with pytest.raises(SnapshotFormatError, match="makes no sense"):
+        table.check()
+    sections = [vks.Section("index", name, array) for name, array in columns.items()]
+    vks.write(tmp_path / "p.vks", sections, content="prefix_table")
+    with pytest.raises(SnapshotFormatError, match=r"p\.vks.*makes no sense"):
+        vk.load(tmp_path / "p.vks")
 
 
 WITHOUT = """

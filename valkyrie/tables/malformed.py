@@ -17,7 +17,7 @@ from valkyrie.typing import BoolArray
 
 __all__ = ["malformed", "malformed_rows", "parse_texts", "row_text", "value_count"]
 
-_CHUNK = 1 << 19
+_CHUNK = 1 << 16
 _SHOWN = 80
 
 

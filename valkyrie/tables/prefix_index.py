@@ -14,7 +14,7 @@ import numpy as np
 
 from valkyrie._native import PrefixReader
 from valkyrie.arrays import Container
-from valkyrie.errors import DuplicateKeyError, SnapshotFormatError
+from valkyrie.errors import ArgumentError, DuplicateKeyError, KeyTypeError, SnapshotFormatError
 from valkyrie.tables.prefix_keys import Errors
 from valkyrie.typing import AnyArray, BoolArray, Int32Array, Int64Array, OnDuplicate, PrefixKind
 
@@ -147,13 +147,18 @@ class PrefixIndex(ABC):
         ranks = np.unique(np.linspace(0, self.n - 1, min(self.n, sample or self.n)).astype(np.int64))
         for start in range(0, len(ranks), _CHECKED_AT_ONCE):
             some = ranks[start : start + _CHECKED_AT_ONCE]
-            queries, prefixes, lengths = self.asked(self.prefixes(some))
-            lo, hi = self.ranges(prefixes, lengths)
-            found, matched = self.find(prefixes, lengths), self.match(queries, errors="coerce", threads=1).ranks
+            try:
+                queries, prefixes, lengths = self.asked(self.prefixes(some))
+                lo, hi = self.ranges(prefixes, lengths)
+                found, matched = self.find(prefixes, lengths), self.match(queries, errors="coerce", threads=1).ranks
+            except (ArgumentError, KeyTypeError) as error:  # what is stored is no prefix of the kind
+                raise _senseless(error.message) from error
             if not ((found == some) & (lo == some) & (lo <= matched) & (matched < hi)).all():
-                raise SnapshotFormatError(
-                    "the prefix table makes no sense: a prefix is not where a search ends", hint="Build and save it again"
-                )
+                raise _senseless("a prefix is not where a search ends")
+
+
+def _senseless(what: str) -> SnapshotFormatError:
+    return SnapshotFormatError(f"the prefix table makes no sense: {what}", hint="Build and save it again")
 
 
 def ranks_of_rows(

@@ -6,7 +6,7 @@ A query is answered by the longest stored prefix that it begins with. What "begi
     digits    telephone numbers and the like, digit by digit, up to 16 digits
     bits      uint64 whose leading bits count: hardware addresses, shards
     bytes     text and bytes, byte by byte
-    path      whole segments: ``/api`` holds ``/api/v1`` and not ``/apix``
+    path      whole segments: ``/api`` holds ``/api/v1`` and not ``/apix``; ``/`` is the empty text, and holds everything
     suffix    whole labels from the right, in any case: ``co.uk`` holds ``bbc.co.uk``
 
 Prefixes are kept in sorted order and everything is found as a *rank*, a position in that order, so that what lies under a prefix
@@ -89,7 +89,8 @@ class PrefixTable(PrefixTableReader):
         strict : bool
             Whether bits set behind the length are an error; otherwise they are cleared.
         wildcards : bool
-            With "suffix", whether ``*.ck`` and ``!www.ck`` are rules of the public suffix list.
+            With "suffix", whether ``*.ck`` and ``!www.ck`` are rules of the public suffix list. Lengths that lookups return
+            are then those of the rule's domain without its mark, and what `all_matches` gives ends with the rule that wins.
         on_duplicate : {"error", "first", "last"}
             Which of equal prefixes counts.
 
