@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from valkyrie.errors import ArgumentError
@@ -81,16 +81,15 @@ def run(task: Callable[[int, int], None], n: int, *, threads: int, chunk: int) -
     except RuntimeError:  # the interpreter is on its way out and starts no thread any more
         return run(task, n, threads=1, chunk=chunk)
 
-    cursor = iter(starts)
-    turn = threading.Lock()
+    left = deque(starts)  # gives each start to one thread, without a lock
     stopped = threading.Event()
 
     def work() -> None:
         try:
-            while not stopped.is_set():
-                with turn:
-                    start = next(cursor, None)
-                if start is None:
+            while left and not stopped.is_set():
+                try:
+                    start = left.popleft()
+                except IndexError:  # another thread took the last
                     return
                 task(start, min(n, start + chunk))
         except BaseException:
@@ -99,9 +98,15 @@ def run(task: Callable[[int, int], None], n: int, *, threads: int, chunk: int) -
 
     futures: list[Future[None]] = []
     try:
-        with suppress(RuntimeError):  # as above
+        try:
             for _ in range(workers - 1):
                 futures.append(pool.submit(work))
+        except RuntimeError:  # as above
+            pass
+        except BaseException:
+            # Ctrl-C while a thread was starting: the executor may not know it yet, and would wait for it at exit, for ever.
+            _give_up(pool)
+            raise
         work()  # the caller's thread is one of them: it need not be woken, and sees Ctrl-C between its own chunks
         pending: set[Future[None]] = set(futures)
         while pending:
@@ -123,6 +128,15 @@ def _executor(threads: int) -> ThreadPoolExecutor:
             _pool = ThreadPoolExecutor(threads, thread_name_prefix="valkyrie")
             _pool_size = threads
         return _pool
+
+
+def _give_up(pool: ThreadPoolExecutor) -> None:
+    """End a pool, those of its threads included that it does not know; the next caller makes another."""
+    global _pool, _pool_size
+    with _lock:
+        if _pool is pool:
+            _pool, _pool_size = None, 0
+    pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _forget_pool() -> None:

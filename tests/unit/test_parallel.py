@@ -135,3 +135,27 @@ def test_at_exit_two_threads_are_one(used):
     code = AT_EXIT.replace("USED", str(used))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("True\n", "")
+
+
+WHILE_STARTING = """
+import threading, numpy as np, valkyrie as vk
+keys = np.arange(2_000_000) * 10**9
+table = vk.IdTable.build(keys)
+start = threading.Thread.start
+def interrupted(thread):
+    start(thread)
+    raise KeyboardInterrupt
+threading.Thread.start = interrupted
+try:
+    table.get_many(keys, threads=2)
+except KeyboardInterrupt:
+    print("interrupted")
+threading.Thread.start = start
+print((table.get_many(keys, threads=2) == np.arange(len(keys))).all(), flush=True)
+"""
+
+
+def test_ctrl_c_while_a_thread_is_starting_leaves_none_behind():
+    """The executor does not know a thread yet whose start was interrupted, and would not end it: the process would never exit."""
+    done = subprocess.run([sys.executable, "-c", WHILE_STARTING], capture_output=True, text=True, check=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("interrupted\nTrue\n", "")
