@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from valkyrie._scan import interval_tree, ipv4
-from valkyrie.tables.interval_prefixes import Ipv6Prefixes, Uint64Prefixes
-from valkyrie.tables.ipv4_prefixes import Ipv4Prefixes
+from valkyrie.tables.prefixes.interval_prefixes import Ipv6Prefixes, Uint64Prefixes
+from valkyrie.tables.prefixes.ipv4_prefixes import Ipv4Prefixes
 
 __all__ = ["BITS", "Oracle", "build", "lookups", "query_words", "ranges_of"]
 

@@ -12,9 +12,9 @@ import pytest
 
 from valkyrie._scan import slice_tree
 from valkyrie._scan.compiled import Kernel
-from valkyrie.tables import text_prefixes
-from valkyrie.tables.text_build import FORMS, normalised
-from valkyrie.tables.text_prefixes import TextBuild, TextPrefixes
+from valkyrie.tables.prefixes import text_prefixes
+from valkyrie.tables.prefixes.text_build import FORMS, normalised
+from valkyrie.tables.prefixes.text_prefixes import TextBuild, TextPrefixes
 
 __all__ = ["WAYS", "NaivePrefixes", "addresses", "build", "one_way"]
 

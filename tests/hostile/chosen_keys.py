@@ -15,7 +15,7 @@ import numpy as np
 
 from valkyrie._scan.hash import key_from_seed, unmix64
 from valkyrie.records import B16
-from valkyrie.tables import id_build
+from valkyrie.tables.ids import build as id_build
 from valkyrie.typing import AnyArray, UInt64Array
 
 __all__ = ["colliding_b16", "colliding_bytes", "colliding_ids", "foreseen"]

@@ -21,8 +21,8 @@ from tests.address_texts import (
 from tests.sizes import EXAMPLES
 from valkyrie._native import addresses as native
 from valkyrie._native import cpu_levels
-from valkyrie.tables.digit_keys import digit_prefixes, digit_queries
-from valkyrie.tables.ip_keys import ip_queries
+from valkyrie.tables.prefixes.digit_keys import digit_prefixes, digit_queries
+from valkyrie.tables.prefixes.ip_keys import ip_queries
 
 LEVELS = cpu_levels()
 

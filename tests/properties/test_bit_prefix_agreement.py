@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.bit_prefixes import BITS, Oracle, build, lookups, query_words, ranges_of
-from valkyrie.tables.interval_prefixes import Ipv6Prefixes, Uint64Prefixes
-from valkyrie.tables.ipv4_prefixes import Ipv4Prefixes
+from valkyrie.tables.prefixes.interval_prefixes import Ipv6Prefixes, Uint64Prefixes
+from valkyrie.tables.prefixes.ipv4_prefixes import Ipv4Prefixes
 
 ENGINES = [Ipv4Prefixes, Uint64Prefixes, Ipv6Prefixes]
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.prefix_texts import WAYS, NaivePrefixes, build, one_way
-from valkyrie.tables.text_prefixes import TextPrefixes
+from valkyrie.tables.prefixes.text_prefixes import TextPrefixes
 
 # A few letters nest deeply; NULs, 0xFF, terminators and capitals are where the order of bytes and the kinds have their corners.
 ALPHABETS = (b"ab", b"ab\0", b"a/", b"a.B", b"\xff\xfea", b"abcdefgh/.")

@@ -15,9 +15,9 @@ from tests.hostile.fenced_memory import fenced
 from valkyrie._native import prefix_build
 from valkyrie._scan import interval_tree_jit, ipv4_jit
 from valkyrie.errors import SnapshotFormatError
-from valkyrie.tables.interval_prefixes import Ipv6Prefixes, Uint64Prefixes
-from valkyrie.tables.interval_tree import IntervalTree
-from valkyrie.tables.ipv4_prefixes import Ipv4Prefixes
+from valkyrie.tables.prefixes.interval_prefixes import Ipv6Prefixes, Uint64Prefixes
+from valkyrie.tables.prefixes.interval_tree import IntervalTree
+from valkyrie.tables.prefixes.ipv4_prefixes import Ipv4Prefixes
 
 V4 = {(0, 0), (0x0A000000, 8), (0x0A010000, 16), (0x0A010200, 24), (0x0A010203, 32), (0xC0A80000, 18), (0xFFFFFFFF, 32)}
 V64 = {(0, 0), (0xACDE48 << 40, 24), (0xACDE48 << 40 | 5 << 36, 28), (2**64 - 1, 64), (0, 64)}
@@ -215,8 +215,8 @@ def test_building_and_small_batches_load_no_compiler():
     code = """
 import sys
 import numpy as np
-from valkyrie.tables.ipv4_prefixes import Ipv4Prefixes
-from valkyrie.tables.interval_prefixes import Ipv6Prefixes, Uint64Prefixes
+from valkyrie.tables.prefixes.ipv4_prefixes import Ipv4Prefixes
+from valkyrie.tables.prefixes.interval_prefixes import Ipv6Prefixes, Uint64Prefixes
 one = np.zeros(1, np.uint8)
 tables = [Ipv4Prefixes.build(one.astype(np.uint32), one), Uint64Prefixes.build(one.astype(np.uint64), one)]
 tables.append(Ipv6Prefixes.build(one.astype(np.uint64), one.astype(np.uint64), one))

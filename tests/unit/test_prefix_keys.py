@@ -15,11 +15,11 @@ import pytest
 from tests.address_texts import address_of, word_of
 from tests.containers import INTS, TEXTS, listed
 from valkyrie.errors import ArgumentError, KeyTypeError
-from valkyrie.tables.bit_keys import bit_prefixes, bit_queries
-from valkyrie.tables.digit_keys import digit_prefixes, digit_queries
-from valkyrie.tables.ip_keys import ip_queries
-from valkyrie.tables.ip_networks import ip_prefixes
-from valkyrie.tables.prefix_keys import IpColumn, IpPrefixes, leading_ones
+from valkyrie.tables.prefixes.bit_keys import bit_prefixes, bit_queries
+from valkyrie.tables.prefixes.digit_keys import digit_prefixes, digit_queries
+from valkyrie.tables.prefixes.ip_keys import ip_queries
+from valkyrie.tables.prefixes.ip_networks import ip_prefixes
+from valkyrie.tables.prefixes.keys import IpColumn, IpPrefixes, leading_ones
 
 MIXED = ["10.0.0.1", None, "2001:db8::1", "nonsense", "255.255.255.255", "", "::", "0.0.0.0"]
 FOURS = ["10.0.0.1", None, "192.168.3.4", "255.255.255.255"]

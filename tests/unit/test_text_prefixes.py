@@ -8,7 +8,7 @@ import pytest
 from tests.hostile.fenced_memory import fenced
 from tests.prefix_texts import WAYS, NaivePrefixes, addresses, build, one_way
 from valkyrie.errors import SnapshotFormatError
-from valkyrie.tables.text_prefixes import TextPrefixes
+from valkyrie.tables.prefixes.text_prefixes import TextPrefixes
 
 ROUTES = [b"/api", b"/api/v1/", b"/api/v1/users", b"/static", b"", b"/api/v2/users/by/name/and/date/of/birth"]
 COLUMNS = ("header", "texts", "arena", "nodes", "slices", "groups", "inner")

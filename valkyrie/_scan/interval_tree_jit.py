@@ -2,8 +2,8 @@
 
 64 queries go down together, one level after the other: what one of them waits for, the others fill. A level costs a query one
 compare of a whole line, one population count and some arithmetic; there is no branch in it. The top levels stay in the
-first-level cache, and the lines of the lower ones are asked for a level ahead. See `valkyrie.tables.interval_tree` for the
-layout.
+first-level cache, and the lines of the lower ones are asked for a level ahead. The
+layout is told in `valkyrie.tables.prefixes.interval_tree`.
 
 Indices are made unsigned where they are used: for signed ones numba adds the test whether they count from the end.
 """

@@ -1,10 +1,10 @@
 """Tables: compiled keys, and the payload behind them."""
 
 from valkyrie.tables.files import load
-from valkyrie.tables.id_stats import IdTableStats
 from valkyrie.tables.id_table import IdTable
-from valkyrie.tables.prefix_stats import PrefixTableStats
+from valkyrie.tables.ids.stats import IdTableStats
 from valkyrie.tables.prefix_table import PrefixTable
+from valkyrie.tables.prefixes.stats import PrefixTableStats
 from valkyrie.tables.route_table import PREFIX_KINDS, RouteTable
 
 __all__ = ["PREFIX_KINDS", "IdTable", "IdTableStats", "PrefixTable", "PrefixTableStats", "RouteTable", "load"]

@@ -21,13 +21,13 @@ from valkyrie._native import IdTableReader
 from valkyrie.arrays import KeyColumn, encodable, key_column
 from valkyrie.errors import ArgumentError, KeyTypeError, SnapshotFormatError
 from valkyrie.parallel import run, thread_count
-from valkyrie.tables.id_build import build_parts
-from valkyrie.tables.id_check import check_structure
-from valkyrie.tables.id_contents import contents
-from valkyrie.tables.id_parts import IdTableParts, as_bytes
-from valkyrie.tables.id_stats import IdTableStats, id_table_stats
+from valkyrie.tables.ids.build import build_parts
+from valkyrie.tables.ids.check import check_structure
+from valkyrie.tables.ids.contents import contents
+from valkyrie.tables.ids.parts import IdTableParts, as_bytes
+from valkyrie.tables.ids.scalar_keys import scalar_key
+from valkyrie.tables.ids.stats import IdTableStats, id_table_stats
 from valkyrie.tables.located import Located, check_out, checked_missing, checked_rows
-from valkyrie.tables.scalar_keys import scalar_key
 from valkyrie.tables.texts import PIECE, scratch_bytes, text_piece
 from valkyrie.typing import AnyArray, BoolArray, Int32Array, Kind, OnDuplicate, UInt8Array
 

@@ -27,14 +27,14 @@ from valkyrie import records, vks
 from valkyrie._native import PrefixChains, PrefixTableReader, freeze, gather
 from valkyrie.errors import ArgumentError, KeyTypeError, SnapshotFormatError
 from valkyrie.parallel import thread_count
-from valkyrie.tables.ip_index import IpIndex
 from valkyrie.tables.located import Located, check_out, checked_missing, checked_rows
-from valkyrie.tables.prefix_index import PrefixIndex
-from valkyrie.tables.prefix_keys import Errors
-from valkyrie.tables.prefix_stats import PrefixTableStats
-from valkyrie.tables.text_index import TextIndex
-from valkyrie.tables.wildcard_index import WildcardIndex
-from valkyrie.tables.word_index import WordIndex
+from valkyrie.tables.prefixes.index import PrefixIndex
+from valkyrie.tables.prefixes.ip_index import IpIndex
+from valkyrie.tables.prefixes.keys import Errors
+from valkyrie.tables.prefixes.stats import PrefixTableStats
+from valkyrie.tables.prefixes.text_index import TextIndex
+from valkyrie.tables.prefixes.wildcard_index import WildcardIndex
+from valkyrie.tables.prefixes.word_index import WordIndex
 from valkyrie.typing import AnyArray, Int32Array, Int64Array, OnDuplicate, PrefixKind
 
 __all__ = ["PrefixTable"]

@@ -6,9 +6,9 @@ import numpy as np
 
 from valkyrie import records
 from valkyrie._native import Block
-from valkyrie.tables.duplicates import raise_duplicates
-from valkyrie.tables.id_keys import BuildKeys
-from valkyrie.tables.id_parts import IdTableParts
+from valkyrie.tables.ids.duplicates import raise_duplicates
+from valkyrie.tables.ids.keys import BuildKeys
+from valkyrie.tables.ids.parts import IdTableParts
 from valkyrie.typing import Int32Array, OnDuplicate
 
 __all__ = ["build_direct"]

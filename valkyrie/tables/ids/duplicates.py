@@ -7,7 +7,7 @@ from typing import NoReturn
 import numpy as np
 
 from valkyrie.errors import DuplicateKeyError
-from valkyrie.tables.id_keys import BuildKeys
+from valkyrie.tables.ids.keys import BuildKeys
 from valkyrie.typing import AnyArray
 
 __all__ = ["duplicate_positions", "raise_duplicates"]

@@ -9,11 +9,11 @@ import numpy as np
 
 from valkyrie._native import WordReader
 from valkyrie.parallel import run
-from valkyrie.tables.bit_keys import bit_prefixes, bit_queries
-from valkyrie.tables.digit_keys import digit_prefixes, digit_queries
-from valkyrie.tables.interval_prefixes import Uint64Prefixes
-from valkyrie.tables.prefix_index import BuiltIndex, Matches, PrefixIndex, ranks_of_rows, without_duplicates
-from valkyrie.tables.prefix_keys import Errors, WordPrefixes
+from valkyrie.tables.prefixes.bit_keys import bit_prefixes, bit_queries
+from valkyrie.tables.prefixes.digit_keys import digit_prefixes, digit_queries
+from valkyrie.tables.prefixes.index import BuiltIndex, Matches, PrefixIndex, ranks_of_rows, without_duplicates
+from valkyrie.tables.prefixes.interval_prefixes import Uint64Prefixes
+from valkyrie.tables.prefixes.keys import Errors, WordPrefixes
 from valkyrie.typing import AnyArray, Int32Array, Int64Array, OnDuplicate, PrefixKind, UInt8Array
 
 __all__ = ["WordIndex"]

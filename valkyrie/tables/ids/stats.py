@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from valkyrie.tables.id_parts import IdTableParts
+from valkyrie.tables.ids.parts import IdTableParts
 from valkyrie.tables.stats import Statistics
 from valkyrie.typing import Int64Array
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from valkyrie import records
-from valkyrie.tables.id_keys import BuildKeys
+from valkyrie.tables.ids.keys import BuildKeys
 from valkyrie.typing import AnyArray, Int32Array
 
 __all__ = ["fallback_table"]

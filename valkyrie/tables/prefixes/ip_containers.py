@@ -12,7 +12,7 @@ from valkyrie.arrays import Container, KeyColumn, ListBox, NumpyBox, PolarsBox, 
 from valkyrie.arrays.libraries import loaded, pyarrow
 from valkyrie.arrays.pandas_keys import pandas_box, pandas_dtype, pandas_objects
 from valkyrie.arrays.polars_keys import polars_objects
-from valkyrie.tables.prefix_keys import any_of
+from valkyrie.tables.prefixes.keys import any_of
 
 __all__ = ["ip_objects", "packed_column"]
 

@@ -12,8 +12,8 @@ from valkyrie._native import freeze, prefix_build
 from valkyrie._scan.compiled import Kernel
 from valkyrie._scan.ipv4 import find_ipv4
 from valkyrie.errors import SnapshotFormatError
-from valkyrie.tables.interval_tree import IntervalTree
-from valkyrie.tables.prefix_order import OrderedPrefixes, PrefixOrder, read_only, stored_column
+from valkyrie.tables.prefixes.interval_tree import IntervalTree
+from valkyrie.tables.prefixes.order import OrderedPrefixes, PrefixOrder, read_only, stored_column
 from valkyrie.typing import AnyArray, Int32Array, Int64Array, UInt8Array, UInt32Array
 
 __all__ = ["Ipv4Prefixes"]

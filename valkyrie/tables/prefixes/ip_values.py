@@ -10,7 +10,7 @@ import numpy as np
 
 from valkyrie._native import addresses
 from valkyrie.arrays import Container
-from valkyrie.tables.prefix_keys import IpColumn, read_only
+from valkyrie.tables.prefixes.keys import IpColumn, read_only
 from valkyrie.tables.texts import Texts
 from valkyrie.typing import BoolArray, UInt8Array, UInt32Array
 

@@ -11,12 +11,12 @@ import numpy as np
 from valkyrie._native import IpReader
 from valkyrie.errors import ArgumentError
 from valkyrie.parallel import run
-from valkyrie.tables.interval_prefixes import Ipv6Prefixes
-from valkyrie.tables.ip_keys import ip_queries
-from valkyrie.tables.ip_networks import ip_prefixes
-from valkyrie.tables.ipv4_prefixes import Ipv4Prefixes
-from valkyrie.tables.prefix_index import BuiltIndex, Matches, PrefixIndex, ranks_of_rows, without_duplicates
-from valkyrie.tables.prefix_keys import Errors, IpColumn, IpPrefixes
+from valkyrie.tables.prefixes.index import BuiltIndex, Matches, PrefixIndex, ranks_of_rows, without_duplicates
+from valkyrie.tables.prefixes.interval_prefixes import Ipv6Prefixes
+from valkyrie.tables.prefixes.ip_keys import ip_queries
+from valkyrie.tables.prefixes.ip_networks import ip_prefixes
+from valkyrie.tables.prefixes.ipv4_prefixes import Ipv4Prefixes
+from valkyrie.tables.prefixes.keys import Errors, IpColumn, IpPrefixes
 from valkyrie.typing import AnyArray, BoolArray, Int32Array, Int64Array, OnDuplicate, PrefixKind, UInt8Array
 
 __all__ = ["IpIndex"]

@@ -8,7 +8,7 @@ import numpy as np
 
 from valkyrie.arrays import KeyColumn, ListBox, key_column
 from valkyrie.errors import ArgumentError, KeyTypeError
-from valkyrie.tables.prefix_keys import WordColumn, WordPrefixes, leading_ones, prefix_lengths, read_only, refuse_nulls
+from valkyrie.tables.prefixes.keys import WordColumn, WordPrefixes, leading_ones, prefix_lengths, read_only, refuse_nulls
 from valkyrie.typing import UInt64Array
 
 __all__ = ["bit_prefixes", "bit_queries"]

@@ -14,8 +14,8 @@ import numpy as np
 from valkyrie._native import prefix_texts
 from valkyrie._scan import slice_tree
 from valkyrie._scan.compiled import Kernel
-from valkyrie.tables.text_build import TextForm, sorted_texts, tree_columns
-from valkyrie.tables.text_columns import checked_columns
+from valkyrie.tables.prefixes.text_build import TextForm, sorted_texts, tree_columns
+from valkyrie.tables.prefixes.text_columns import checked_columns
 from valkyrie.typing import AnyArray, Int32Array, Int64Array, UInt8Array, UInt64Array
 
 __all__ = ["TextBuild", "TextPrefixes"]

@@ -9,7 +9,7 @@ import numpy as np
 from valkyrie import records
 from valkyrie._native import freeze
 from valkyrie.errors import SnapshotFormatError
-from valkyrie.tables.text_build import MOST_TEXTS, PAD
+from valkyrie.tables.prefixes.text_build import MOST_TEXTS, PAD
 from valkyrie.typing import AnyArray, BoolArray, Int64Array
 
 __all__ = ["checked_columns"]

@@ -7,7 +7,7 @@ import numpy as np
 from valkyrie import records
 from valkyrie._native import hashing
 from valkyrie.errors import SnapshotFormatError
-from valkyrie.tables.id_parts import IdTableParts, as_bytes
+from valkyrie.tables.ids.parts import IdTableParts, as_bytes
 from valkyrie.typing import AnyArray, BoolArray, Int64Array, UInt64Array
 
 __all__ = ["check_structure"]

@@ -10,8 +10,8 @@ from valkyrie._native import addresses
 from valkyrie.arrays import KeyColumn, key_column
 from valkyrie.errors import ArgumentError, KeyTypeError
 from valkyrie.parallel import run, thread_count
-from valkyrie.tables.malformed import malformed_rows, parse_texts, row_text, value_count
-from valkyrie.tables.prefix_keys import Errors, WordColumn, WordPrefixes, check_errors, read_only, refuse_nulls
+from valkyrie.tables.prefixes.keys import Errors, WordColumn, WordPrefixes, check_errors, read_only, refuse_nulls
+from valkyrie.tables.prefixes.malformed import malformed_rows, parse_texts, row_text, value_count
 from valkyrie.tables.texts import Texts
 from valkyrie.typing import BoolArray, UInt8Array, UInt64Array
 
@@ -43,7 +43,7 @@ def digit_queries(keys: Any, *, errors: Errors = "coerce", argument: str = "keys
     Returns
     -------
     WordColumn
-        See `prefix_keys` for the words.
+        See `keys` for the words.
 
     Raises
     ------

@@ -22,11 +22,11 @@ from valkyrie._native import Block, id_build
 from valkyrie.arrays import KeyColumn
 from valkyrie.errors import ArgumentError, CapacityError, KeyTypeError
 from valkyrie.parallel import run
-from valkyrie.tables.direct_build import build_direct
-from valkyrie.tables.duplicates import raise_duplicates
-from valkyrie.tables.fallback import fallback_table
-from valkyrie.tables.id_keys import BuildKeys, build_keys
-from valkyrie.tables.id_parts import IdTableParts
+from valkyrie.tables.ids.direct_build import build_direct
+from valkyrie.tables.ids.duplicates import raise_duplicates
+from valkyrie.tables.ids.fallback import fallback_table
+from valkyrie.tables.ids.keys import BuildKeys, build_keys
+from valkyrie.tables.ids.parts import IdTableParts
 from valkyrie.typing import AnyArray, Int32Array, OnDuplicate, UInt64Array
 
 __all__ = ["build_parts"]
