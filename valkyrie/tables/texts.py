@@ -11,7 +11,7 @@ from valkyrie.arrays import KeyColumn
 from valkyrie.errors import KeyTypeError
 from valkyrie.typing import AnyArray, UInt8Array, UInt64Array
 
-__all__ = ["PIECE", "Texts", "scratch_bytes", "text_piece"]
+__all__ = ["PIECE", "Texts", "decode_text", "scratch_bytes", "text_piece"]
 
 PIECE = 8192
 """Rows of a piece in a lookup: its addresses and lengths fill 128 KB, which stays in the second-level cache."""
@@ -94,3 +94,11 @@ def _fields(values: AnyArray, unit: np.dtype[Any]) -> AnyArray:
     if width == 0:
         return np.empty((len(values), 0), unit)
     return np.ascontiguousarray(values).view(unit).reshape(len(values), width)
+
+
+def decode_text(raw: bytes) -> str | bytes:
+    """Return text where the bytes are UTF-8, else the bytes."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw

@@ -6,8 +6,8 @@ import numpy as np
 
 from valkyrie._scan import hash as twin
 from valkyrie.errors import SnapshotFormatError
-from valkyrie.tables.ids.keys import decode_text
 from valkyrie.tables.ids.parts import IdTableParts
+from valkyrie.tables.texts import decode_text
 from valkyrie.typing import AnyArray, Int32Array
 
 __all__ = ["contents"]

@@ -12,10 +12,10 @@ from valkyrie._native import Block, freeze, hashing, strings
 from valkyrie.arrays import KeyColumn
 from valkyrie.errors import CapacityError
 from valkyrie.parallel import run
-from valkyrie.tables.texts import text_piece
+from valkyrie.tables.texts import decode_text, text_piece
 from valkyrie.typing import Int32Array, UInt8Array, UInt64Array
 
-__all__ = ["BuildKeys", "build_keys", "decode_text"]
+__all__ = ["BuildKeys", "build_keys"]
 
 _EMPTY: UInt8Array = freeze(np.empty(0, np.uint8))
 _HASHED_AT_ONCE = 1 << 18
@@ -119,14 +119,6 @@ class BuildKeys:
         assert self.address is not None
         assert self.length is not None
         return strings.text_bytes(int(self.address[position]), int(self.length[position]))
-
-
-def decode_text(raw: bytes) -> str | bytes:
-    """Return text where the bytes are UTF-8, else the bytes."""
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return raw
 
 
 def build_keys(column: KeyColumn) -> BuildKeys:

@@ -10,9 +10,8 @@ from valkyrie._native import strings
 from valkyrie.arrays import KeyColumn
 from valkyrie.errors import ArgumentError
 from valkyrie.parallel import run
-from valkyrie.tables.ids.keys import decode_text
 from valkyrie.tables.prefixes.keys import Errors
-from valkyrie.tables.texts import PIECE, Texts, scratch_bytes, text_piece
+from valkyrie.tables.texts import PIECE, Texts, decode_text, scratch_bytes, text_piece
 from valkyrie.typing import BoolArray
 
 __all__ = ["malformed", "malformed_rows", "parse_texts", "row_text", "value_count"]

@@ -10,7 +10,6 @@ import numpy as np
 from valkyrie._native import TextReader
 from valkyrie.arrays import KeyColumn, key_column
 from valkyrie.errors import SnapshotFormatError
-from valkyrie.tables.ids.keys import decode_text
 from valkyrie.tables.prefixes.index import (
     BuiltIndex,
     Matches,
@@ -22,7 +21,7 @@ from valkyrie.tables.prefixes.keys import Errors, refuse_nulls
 from valkyrie.tables.prefixes.malformed import parse_texts, row_text, value_count
 from valkyrie.tables.prefixes.text_build import FORMS, normalised
 from valkyrie.tables.prefixes.text_prefixes import TextPrefixes
-from valkyrie.tables.texts import Texts, text_piece
+from valkyrie.tables.texts import Texts, decode_text, text_piece
 from valkyrie.typing import AnyArray, Int32Array, Int64Array, OnDuplicate, PrefixKind
 
 __all__ = ["TextIndex"]

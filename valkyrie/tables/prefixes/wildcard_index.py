@@ -21,11 +21,11 @@ import numpy as np
 from valkyrie._native import TextReader
 from valkyrie.arrays import key_column
 from valkyrie.errors import ArgumentError, KeyTypeError, SnapshotFormatError
-from valkyrie.tables.ids.keys import decode_text
 from valkyrie.tables.prefixes.index import BuiltIndex, Matches, PrefixIndex, ranks_of_rows, without_duplicates
 from valkyrie.tables.prefixes.keys import Errors, refuse_nulls
 from valkyrie.tables.prefixes.malformed import parse_texts, value_count
 from valkyrie.tables.prefixes.text_index import TextIndex
+from valkyrie.tables.texts import decode_text
 from valkyrie.typing import AnyArray, BoolArray, Int32Array, Int64Array, OnDuplicate, PrefixKind, UInt8Array
 
 __all__ = ["WildcardIndex"]
