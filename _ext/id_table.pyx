@@ -15,21 +15,8 @@ from libc.string cimport memset
 
 cimport numpy as cnp
 
-from lookup cimport (
-    FALLBACK_BYTES,
-    b16_row,
-    b16_rows,
-    direct_row,
-    direct_rows,
-    fallback_id,
-    fallback_row,
-    flat_row,
-    flat_rows,
-    id_row,
-    id_rows,
-    text_row,
-    text_rows,
-)
+from answers cimport b16_answer, id_answer, ids, keys16, text_answer, texts
+from lookup cimport FALLBACK_BYTES
 from probing cimport (
     VK_PREFETCH_L1,
     VK_B16,
@@ -38,10 +25,8 @@ from probing cimport (
     VK_FLAT,
     VK_INT,
     VK_LINES,
-    vk_hash_key16,
-    vk_hash_text,
     vk_key_from_seed,
-    vk_mix64,
+    vk_patch,
     vk_view,
 )
 from utf8 cimport utf8_of
@@ -66,70 +51,6 @@ cdef enum:
 cdef int32_t NOTHING = -1
 
 
-cdef inline int32_t one_id(const vk_view *t, uint64_t key) noexcept nogil:
-    cdef int32_t row
-    if t.layout == VK_FLAT:
-        row = flat_row(t, key)
-    elif t.layout == VK_LINES:
-        row = id_row(t, key)
-    else:
-        return direct_row(t, key)
-    if row < 0 and t.n_fallback:
-        return fallback_id(t, vk_mix64(key, &t.key))
-    return row
-
-
-cdef inline int32_t one_b16(const vk_view *t, const uint8_t *key) noexcept nogil:
-    cdef int32_t row = b16_row(t, key)
-    if row < 0 and t.n_fallback:
-        return fallback_row(t, vk_hash_key16(t, key), key, 16)
-    return row
-
-
-cdef inline int32_t one_text(const vk_view *t, const uint8_t *p, uint64_t n) noexcept nogil:
-    cdef int32_t row = text_row(t, p, n)
-    if row < 0 and t.n_fallback:
-        return fallback_row(t, vk_hash_text(t, p, n), p, n)
-    return row
-
-
-cdef inline void put_missing(int32_t *out, Py_ssize_t n, int32_t missing) noexcept nogil:
-    cdef Py_ssize_t i
-    if missing != -1:
-        for i in range(n):
-            out[i] = missing if out[i] < 0 else out[i]
-
-
-cdef void ids(const vk_view *t, const uint64_t *keys, Py_ssize_t n, bint is_signed, int32_t missing, int32_t *out) noexcept nogil:
-    """Integer keys of 64 bits. A query whose sign the table does not share is a miss, though its 64 bits may be a key's."""
-    cdef Py_ssize_t i
-    if t.layout == VK_LINES:
-        id_rows(t, keys, n, out)
-    elif t.layout == VK_FLAT:
-        flat_rows(t, keys, n, out)
-    else:
-        direct_rows(t, keys, n, out)
-    if t.n_fallback:
-        for i in range(n):
-            if out[i] < 0:
-                out[i] = fallback_id(t, vk_mix64(keys[i], &t.key))
-    if is_signed != t.is_signed:
-        for i in range(n):
-            out[i] |= <int32_t>(<int64_t>keys[i] >> 63)
-    put_missing(out, n, missing)
-
-
-cdef void texts(const vk_view *t, const uint8_t **address, const uint64_t *length, Py_ssize_t n, int32_t missing,
-                int32_t *out) noexcept nogil:
-    cdef Py_ssize_t i
-    text_rows(t, address, length, n, out)
-    if t.n_fallback:
-        for i in range(n):
-            if out[i] < 0:
-                out[i] = fallback_row(t, vk_hash_text(t, address[i], length[i]), address[i], length[i])
-    put_missing(out, n, missing)
-
-
 cdef class IdTableReader:
     """Reads the arrays of an IdTable; see `valkyrie.tables.IdTable`, which is this class and more.
 
@@ -137,19 +58,23 @@ cdef class IdTableReader:
     """
 
     cdef vk_view view
-    cdef tuple owners               # what the view points into
+    cdef vk_patch patch                 # changes that wait beside the table
+    cdef tuple owners, patch_owners     # what the two point into
     cdef readonly uint64_t seed
     cdef Py_ssize_t entries
 
     def __cinit__(self, **arguments):
         cdef vk_view *t = &self.view
         memset(t, 0, sizeof(vk_view))
+        memset(&self.patch, 0, sizeof(vk_patch))
         t.lines = <const uint8_t *>&NOTHING     # an empty direct layout, should anyone get hold of what is refused below
         a = arguments
         try:
             self.adopt(a.pop("lines"), a.pop("pilots"), a.pop("arena"), a.pop("fallback"), a.pop("layout"), a.pop("kind"),
                        a.pop("hash"), a.pop("is_signed"), a.pop("seed"), a.pop("segment_shift"), a.pop("segment_lines"),
                        a.pop("base"), a.pop("span"), a.pop("entries"))
+            if "patch" in a:
+                self.adopt_patch(a.pop("patch"), a.pop("patch_rows"), a.pop("patch_pilots"), a.pop("patch_filter"))
         except KeyError as error:
             raise TypeError(f"the reader of an id table needs {error}") from None
         except OverflowError as error:
@@ -203,6 +128,32 @@ cdef class IdTableReader:
         self.entries = entries
         self.owners = (lines, pilots, arena, fallback)
 
+    cdef object adopt_patch(self, IdTableReader table, const int32_t[::1] rows, const uint8_t[::1] pilots,
+                            const uint64_t[::1] filter):
+        """Take changes: a table from changed keys to places in `rows`, and what `id_patch` made of the same keys."""
+        cdef vk_patch *p = &self.patch
+        cdef Py_ssize_t words = filter.shape[0]
+        if table is None or table.patch.table != NULL or table.view.kind != self.view.kind:
+            raise ValueError("patch: a table of the same kind is needed, without changes of its own")
+        if table.view.is_signed != self.view.is_signed or rows.shape[0] == 0:
+            raise ValueError("patch: of the other sign, or empty")
+        if self.view.layout == VK_LINES:
+            if <uint64_t>pilots.shape[0] != self.view.n_pilots:
+                raise ValueError("patch: as many pilots as the table has are needed")
+            p.pilots = &pilots[0]
+        else:
+            if words == 0 or words & (words - 1):
+                raise ValueError("patch: filter must be a power of two of words")
+            p.filter = &filter[0]
+            p.shift = 58
+            while words > 1:
+                words >>= 1
+                p.shift -= 1
+        p.rows = &rows[0]
+        p.n_rows = rows.shape[0]
+        p.table = &table.view
+        self.patch_owners = (table, rows, pilots, filter)
+
     def __len__(self):
         return self.entries
 
@@ -225,19 +176,19 @@ cdef class IdTableReader:
                     return -1
             x = PyLong_AsLongLongAndOverflow(key, &overflow)
             if overflow == 0:
-                return -1 if x < 0 and not t.is_signed else one_id(t, <uint64_t>x)
+                return -1 if x < 0 and not t.is_signed else id_answer(t, &self.patch, <uint64_t>x)
             if overflow < 0 or t.is_signed:
                 return -1
             try:
                 u = PyLong_AsUnsignedLongLong(key)
             except OverflowError:
                 return -1
-            return one_id(t, u)
+            return id_answer(t, &self.patch, u)
         if t.kind == VK_BYTES and PyUnicode_Check(key):
             p = utf8_of(key, &size)
             if p == NULL:
                 return -1           # a lone surrogate has no UTF-8, so no table holds it
-            return one_text(t, <const uint8_t *>p, <uint64_t>size)
+            return text_answer(t, &self.patch, <const uint8_t *>p, <uint64_t>size)
         if not PyBytes_Check(key) or t.kind == VK_B16:
             key = self._scalar_key(key)
             if key is None:
@@ -245,8 +196,8 @@ cdef class IdTableReader:
             if not PyBytes_CheckExact(key) or t.kind == VK_B16 and PyBytes_GET_SIZE(key) != 16:
                 raise TypeError("a key must be bytes, and 16 of them in a table of 128-bit keys")
         if t.kind == VK_B16:
-            return one_b16(t, <const uint8_t *>PyBytes_AS_STRING(key))
-        return one_text(t, <const uint8_t *>PyBytes_AS_STRING(key), <uint64_t>PyBytes_GET_SIZE(key))
+            return b16_answer(t, &self.patch, <const uint8_t *>PyBytes_AS_STRING(key))
+        return text_answer(t, &self.patch, <const uint8_t *>PyBytes_AS_STRING(key), <uint64_t>PyBytes_GET_SIZE(key))
 
     def get(self, key, default=None):
         """The row of `key`, or `default`. Raises KeyTypeError for a key of another kind."""
@@ -281,7 +232,7 @@ cdef class IdTableReader:
                     absent = missing
                     rows = cnp.PyArray_EMPTY(1, &n, cnp.NPY_INT32, 0)
                     with nogil:
-                        ids(&self.view, <const uint64_t *>cnp.PyArray_DATA(array), n, is_signed, absent,
+                        ids(&self.view, &self.patch, <const uint64_t *>cnp.PyArray_DATA(array), n, is_signed, absent,
                             <int32_t *>cnp.PyArray_DATA(rows))
                     return rows
         return self._get_many(keys, missing, out, threads)
@@ -302,28 +253,23 @@ cdef class IdTableReader:
             return
         with nogil:
             if itemsize == 8 and stride == 8 and not swapped and <size_t>p % 8 == 0:
-                ids(&self.view, <const uint64_t *>p, n, is_signed, missing, &out[0])
+                ids(&self.view, &self.patch, <const uint64_t *>p, n, is_signed, missing, &out[0])
             else:
                 while at < n:
                     m = min(n - at, <Py_ssize_t>CHUNK)
                     vk_widen(p + at * stride, stride, m, itemsize, is_signed, swapped, wide)
-                    ids(&self.view, wide, m, is_signed, missing, &out[at])
+                    ids(&self.view, &self.patch, wide, m, is_signed, missing, &out[at])
                     at += m
 
     def _probe_b16(self, const uint8_t[::1] keys not None, int32_t missing, int32_t[::1] out not None):
         """128-bit keys, 16 bytes each, one after the other."""
-        cdef Py_ssize_t n = out.shape[0], i
+        cdef Py_ssize_t n = out.shape[0]
         if self.view.kind != VK_B16 or keys.shape[0] != 16 * n:
             raise ValueError("keys must be 16 bytes for each of out, and the table of 128-bit keys")
         if n == 0:
             return
         with nogil:
-            b16_rows(&self.view, &keys[0], n, &out[0])
-            if self.view.n_fallback:
-                for i in range(n):
-                    if out[i] < 0:
-                        out[i] = fallback_row(&self.view, vk_hash_key16(&self.view, &keys[16 * i]), &keys[16 * i], 16)
-            put_missing(&out[0], n, missing)
+            keys16(&self.view, &self.patch, &keys[0], n, missing, &out[0])
 
     def _probe_objects(self, items not None, Py_ssize_t start, int32_t missing, int32_t[::1] out not None):
         """Texts in a list, a tuple or a contiguous object array from `start` on; None is missing.
@@ -373,7 +319,7 @@ cdef class IdTableReader:
                     return start + at + i
                 address[i] = <const uint8_t *>p
                 length[i] = <uint64_t>size
-            texts(&self.view, address, length, m, missing, &out[at])
+            texts(&self.view, &self.patch, address, length, m, missing, &out[at])
             if nulls:
                 for i in range(m):
                     if objects[at + i] == NULL or objects[at + i] == <PyObject *>None:
@@ -390,4 +336,4 @@ cdef class IdTableReader:
         if n == 0:
             return
         with nogil:
-            texts(&self.view, <const uint8_t **><size_t>&address[0], &length[0], n, missing, &out[0])
+            texts(&self.view, &self.patch, <const uint8_t **><size_t>&address[0], &length[0], n, missing, &out[0])

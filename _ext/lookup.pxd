@@ -13,9 +13,11 @@ from probing cimport (
     VK_BYTES,
     VK_PREFETCH_L1,
     VK_PREFETCH_L2,
+    vk_any_mark,
     vk_bucket,
     vk_hash_key16,
     vk_hash_text,
+    vk_is_mark,
     vk_line,
     vk_load32,
     vk_load64,
@@ -25,7 +27,10 @@ from probing cimport (
     vk_match5,
     vk_mix8,
     vk_mix64,
+    vk_may_differ,
     vk_next_match5,
+    vk_patch,
+    vk_pilots8,
     vk_record_row,
     vk_same_bytes,
     vk_slot,
@@ -84,16 +89,32 @@ cdef inline int32_t text_row(const vk_view *t, const uint8_t *p, uint64_t n) noe
     return text_row_in_line(t, line, h, p, n, vk_match5(line, h))
 
 
-cdef inline void id_rows(const vk_view *table, const uint64_t *keys, Py_ssize_t n, int32_t *out) noexcept nogil:
-    """Integer keys, lines layout."""
+cdef inline Py_ssize_t note_marked(uint64_t packed, Py_ssize_t at, uint32_t *marked) noexcept nogil:
+    """Put those of eight positions to `marked` whose pilot is a mark; how many."""
+    cdef Py_ssize_t found = 0
+    cdef unsigned j
+    for j in range(8):
+        if vk_is_mark(packed, j):
+            marked[found] = <uint32_t>(at + j)
+            found += 1
+    return found
+
+
+cdef inline Py_ssize_t id_rows(const vk_view *table, const vk_patch *patch, const uint64_t *keys, Py_ssize_t n, int32_t *out,
+                               uint32_t *marked) noexcept nogil:
+    """Integer keys, lines layout. How many pilots are marks: the positions of their keys go to `marked`, their rows are wrong."""
     cdef vk_view own = table[0]     # its address never leaves here, so its fields stay in registers
     cdef const vk_view *t = &own
     cdef uint64_t hashes[RING]
     cdef uint64_t at[RING]
+    cdef uint64_t packed
     cdef uint64_t *h
     cdef uint64_t *a
     cdef const uint8_t *line
-    cdef Py_ssize_t i = 0, j, whole = n & ~<Py_ssize_t>7
+    cdef Py_ssize_t i = 0, j, found = 0, whole = n & ~<Py_ssize_t>7
+    cdef bint patched = patch.table != NULL
+    if patched:
+        own.pilots = patch.pilots
     while i < whole + PILOT_AHEAD + LINE_AHEAD:
         if i < whole:
             h = hashes + (i & (RING - 1))
@@ -104,9 +125,12 @@ cdef inline void id_rows(const vk_view *table, const uint64_t *keys, Py_ssize_t 
         if PILOT_AHEAD <= i and i - PILOT_AHEAD < whole:
             h = hashes + ((i - PILOT_AHEAD) & (RING - 1))
             a = at + ((i - PILOT_AHEAD) & (RING - 1))
-            vk_locate8(h, a, t)
+            packed = vk_pilots8(a, t.pilots)
+            vk_locate8(h, a, packed, t)
             for j in range(8):
                 VK_PREFETCH_L2(t.lines + a[j])
+            if patched and vk_any_mark(packed):
+                found += note_marked(packed, i - PILOT_AHEAD, marked + found)
         if i >= PILOT_AHEAD + LINE_AHEAD:
             h = hashes + ((i - PILOT_AHEAD - LINE_AHEAD) & (RING - 1))
             a = at + ((i - PILOT_AHEAD - LINE_AHEAD) & (RING - 1))
@@ -114,8 +138,20 @@ cdef inline void id_rows(const vk_view *table, const uint64_t *keys, Py_ssize_t 
                 line = t.lines + a[j]
                 out[i - PILOT_AHEAD - LINE_AHEAD + j] = <int32_t>vk_load32(line + 40 + 4 * vk_match5(line, h[j]))
         i += 8
-    for i in range(whole, n):
-        out[i] = id_row(t, keys[i])
+    return found + rest_of_ids(table, patch, keys, whole, n, out, marked + found)
+
+
+cdef inline Py_ssize_t rest_of_ids(const vk_view *t, const vk_patch *patch, const uint64_t *keys, Py_ssize_t at, Py_ssize_t n,
+                                   int32_t *out, uint32_t *marked) noexcept nogil:
+    """The last keys, fewer than eight."""
+    cdef Py_ssize_t found = 0
+    while at < n:
+        out[at] = id_row(t, keys[at])
+        if patch.table != NULL and vk_may_differ(t, patch, vk_mix64(keys[at], &t.key)):
+            marked[found] = <uint32_t>at
+            found += 1
+        at += 1
+    return found
 
 
 cdef inline void flat_rows(const vk_view *table, const uint64_t *keys, Py_ssize_t n, int32_t *out) noexcept nogil:
@@ -132,7 +168,7 @@ cdef inline void flat_rows(const vk_view *table, const uint64_t *keys, Py_ssize_
             h = hashes + (i & 8)
             a = at + (i & 8)
             vk_mix8(keys + i, h, a, t)
-            vk_locate8_flat(h, a, t)
+            vk_locate8_flat(h, a, vk_pilots8(a, t.pilots), t)
         if i >= 8:
             h = hashes + ((i - 8) & 8)
             a = at + ((i - 8) & 8)
@@ -158,16 +194,20 @@ cdef inline void direct_rows(const vk_view *table, const uint64_t *keys, Py_ssiz
         out[i] = direct_row(t, keys[i])
 
 
-cdef inline void b16_rows(const vk_view *table, const uint8_t *keys, Py_ssize_t n, int32_t *out) noexcept nogil:
-    """128-bit keys."""
+cdef inline Py_ssize_t b16_rows(const vk_view *table, const vk_patch *patch, const uint8_t *keys, Py_ssize_t n, int32_t *out,
+                                uint32_t *marked) noexcept nogil:
+    """128-bit keys; otherwise as `id_rows`."""
     cdef vk_view own = table[0]     # its address never leaves here, so its fields stay in registers
     cdef const vk_view *t = &own
     cdef uint64_t hashes[RING]
     cdef uint64_t at[RING]
-    cdef uint64_t h
+    cdef uint64_t h, packed
     cdef uint64_t *a
     cdef const uint8_t *line
-    cdef Py_ssize_t i = 0, j, k, whole = n & ~<Py_ssize_t>7
+    cdef Py_ssize_t i = 0, j, k, found = 0, whole = n & ~<Py_ssize_t>7
+    cdef bint patched = patch.table != NULL
+    if patched:
+        own.pilots = patch.pilots
     while i < whole + PILOT_AHEAD + LINE_AHEAD:
         if i < whole:
             for j in range(8):
@@ -177,9 +217,12 @@ cdef inline void b16_rows(const vk_view *table, const uint8_t *keys, Py_ssize_t 
                 VK_PREFETCH_L1(t.pilots + at[(i + j) & (RING - 1)])
         if PILOT_AHEAD <= i and i - PILOT_AHEAD < whole:
             a = at + ((i - PILOT_AHEAD) & (RING - 1))
-            vk_locate8(hashes + ((i - PILOT_AHEAD) & (RING - 1)), a, t)
+            packed = vk_pilots8(a, t.pilots)
+            vk_locate8(hashes + ((i - PILOT_AHEAD) & (RING - 1)), a, packed, t)
             for j in range(8):
                 VK_PREFETCH_L2(t.lines + a[j])
+            if patched and vk_any_mark(packed):
+                found += note_marked(packed, i - PILOT_AHEAD, marked + found)
         if i >= PILOT_AHEAD + LINE_AHEAD:
             k = i - PILOT_AHEAD - LINE_AHEAD
             a = at + (k & (RING - 1))
@@ -188,32 +231,42 @@ cdef inline void b16_rows(const vk_view *table, const uint8_t *keys, Py_ssize_t 
                 out[k + j] = <int32_t>vk_load32(line + 48 + 4 * vk_match3(line, keys + 16 * (k + j)))
         i += 8
     for i in range(whole, n):
-        out[i] = b16_row(t, keys + 16 * i)
+        out[i] = b16_row(table, keys + 16 * i)
+        if patched and vk_may_differ(table, patch, vk_hash_key16(table, keys + 16 * i)):
+            marked[found] = <uint32_t>i
+            found += 1
+    return found
 
 
-cdef inline void text_rows(const vk_view *t, const uint8_t **texts, const uint64_t *lengths, Py_ssize_t n,
-                           int32_t *out) noexcept nogil:
-    """Texts by address and length: one more step, since the record behind a matching hash is a miss of its own."""
+cdef inline Py_ssize_t text_rows(const vk_view *t, const vk_patch *patch, const uint8_t **texts, const uint64_t *lengths,
+                                 Py_ssize_t n, int32_t *out, uint32_t *marked) noexcept nogil:
+    """Texts by address and length: one more step, since the record behind a matching hash is a miss of its own. Otherwise as
+    `id_rows`."""
     cdef uint64_t hashes[RING]
     cdef uint64_t at[RING]
     cdef uint32_t slot[RING]
-    cdef uint64_t h
+    cdef uint64_t h, packed
     cdef uint64_t *a
     cdef const uint8_t *line
-    cdef Py_ssize_t i = 0, j, k, whole = n & ~<Py_ssize_t>7
+    cdef Py_ssize_t i = 0, j, k, found = 0, whole = n & ~<Py_ssize_t>7
+    cdef bint patched = patch.table != NULL
+    cdef const uint8_t *pilots = patch.pilots if patched else t.pilots
     while i < whole + PILOT_AHEAD + LINE_AHEAD // 2 + RECORD_AHEAD:
         if i < whole:
             for j in range(8):
                 h = vk_hash_text(t, texts[i + j], lengths[i + j])
                 hashes[(i + j) & (RING - 1)] = h
                 at[(i + j) & (RING - 1)] = vk_bucket(h, t.n_pilots)
-                VK_PREFETCH_L1(t.pilots + at[(i + j) & (RING - 1)])
+                VK_PREFETCH_L1(pilots + at[(i + j) & (RING - 1)])
         k = i - PILOT_AHEAD
         if 0 <= k < whole:
             a = at + (k & (RING - 1))
-            vk_locate8(hashes + (k & (RING - 1)), a, t)
+            packed = vk_pilots8(a, pilots)
+            vk_locate8(hashes + (k & (RING - 1)), a, packed, t)
             for j in range(8):
                 VK_PREFETCH_L2(t.lines + a[j])
+            if patched and vk_any_mark(packed):
+                found += note_marked(packed, k, marked + found)
         k = i - PILOT_AHEAD - LINE_AHEAD // 2
         if 0 <= k < whole:
             for j in range(8):
@@ -233,6 +286,10 @@ cdef inline void text_rows(const vk_view *t, const uint8_t **texts, const uint64
         i += 8
     for i in range(whole, n):
         out[i] = text_row(t, texts[i], lengths[i])
+        if patched and vk_may_differ(t, patch, vk_hash_text(t, texts[i], lengths[i])):
+            marked[found] = <uint32_t>i
+            found += 1
+    return found
 
 
 cdef inline uint64_t fallback_start(const vk_view *t, uint64_t h) noexcept nogil:

@@ -1,5 +1,5 @@
 # Declarations of the C headers, and nothing else: every struct and inline function that more than one extension needs.
-from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 
 cdef extern from "vk_hash.h" nogil:
@@ -51,12 +51,32 @@ cdef extern from "vk_types.h" nogil:
     int32_t vk_record_row(const vk_view *t, uint32_t ref, const uint8_t *p, uint64_t n)
 
 
+cdef extern from "vk_patch.h" nogil:
+    enum:
+        VK_MARK
+
+    ctypedef struct vk_patch:
+        const vk_view *table
+        const int32_t *rows
+        const uint8_t *pilots
+        const uint64_t *filter
+        int64_t n_rows
+        int32_t shift
+
+    bint vk_any_mark(uint64_t packed)
+    bint vk_is_mark(uint64_t packed, unsigned j)
+    bint vk_filter_bit(const vk_patch *p, uint64_t h)
+    bint vk_may_differ(const vk_view *t, const vk_patch *p, uint64_t h)
+    int32_t vk_patched(const vk_patch *p, int32_t place, int32_t row)
+
+
 cdef extern from "vk_simd.h" nogil:
     void VK_PREFETCH_L1(const void *p)
     void VK_PREFETCH_L2(const void *p)
+    uint64_t vk_pilots8(const uint64_t *bucket, const uint8_t *pilots)
     void vk_mix8(const uint64_t *keys, uint64_t *h, uint64_t *bucket, const vk_view *t)
-    void vk_locate8(const uint64_t *h, uint64_t *at, const vk_view *t)
-    void vk_locate8_flat(const uint64_t *h, uint64_t *at, const vk_view *t)
+    void vk_locate8(const uint64_t *h, uint64_t *at, uint64_t packed, const vk_view *t)
+    void vk_locate8_flat(const uint64_t *h, uint64_t *at, uint64_t packed, const vk_view *t)
     unsigned vk_match5(const uint8_t *line, uint64_t h)
     unsigned vk_match3(const uint8_t *line, const uint8_t *key)
     unsigned vk_next_match5(const uint8_t *line, uint64_t h, unsigned i)

@@ -10,7 +10,8 @@ array([ 2,  0, -1], dtype=int32)
 from valkyrie import errors
 from valkyrie.arrays import Columns
 from valkyrie.records import ROUTE
-from valkyrie.tables import IdTable, IdTableStats, PrefixTable, PrefixTableStats, RouteTable, load
+from valkyrie.snapshot import Snapshot, load
+from valkyrie.tables import IdTable, IdTableStats, PrefixTable, PrefixTableStats, RouteTable
 from valkyrie.versions import show_versions
 
 __version__ = "0.1.0"
@@ -23,6 +24,7 @@ __all__ = [
     "PrefixTable",
     "PrefixTableStats",
     "RouteTable",
+    "Snapshot",
     "__version__",
     "errors",
     "load",

@@ -9,16 +9,23 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 __all__ = [
+    "AmbiguousKeyError",
     "ArgumentError",
     "CapacityError",
+    "DigestMismatchError",
+    "DirectoryHeldError",
     "DuplicateKeyError",
     "KeyNotFoundError",
     "KeyTypeError",
+    "ManagerClosedError",
     "MissingExtraError",
+    "QueueFullError",
     "SnapshotFormatError",
     "SourceError",
     "UnknownColumnError",
     "ValkyrieError",
+    "VersionConflictError",
+    "VersionEvictedError",
 ]
 
 
@@ -59,6 +66,12 @@ class KeyTypeError(ValkyrieError, TypeError):
     code = "key_type"
 
 
+class AmbiguousKeyError(ValkyrieError, TypeError):
+    """Tables of several kinds could take the keys: name one with ``table=``."""
+
+    code = "ambiguous_key"
+
+
 class DuplicateKeyError(ValkyrieError, ValueError):
     """A key occurs twice; ``data['keys']`` and ``data['positions']`` name the first few."""
 
@@ -93,6 +106,42 @@ class SourceError(ValkyrieError, OSError):
     """A file of keys or payload that cannot be read or written, or has nothing in it."""
 
     code = "source"
+
+
+class DigestMismatchError(ValkyrieError, ValueError):
+    """A snapshot is not the one that was promised; ``data`` holds the digests ``expected`` and ``got``."""
+
+    code = "digest_mismatch"
+
+
+class VersionConflictError(ValkyrieError, RuntimeError):
+    """A snapshot was made from a version that is no longer current; ``data`` holds ``expected`` and ``current``."""
+
+    code = "version_conflict"
+
+
+class VersionEvictedError(ValkyrieError, LookupError):
+    """A version that the history holds no longer, or never did; ``data['retained']`` lists those it holds."""
+
+    code = "version_evicted"
+
+
+class QueueFullError(ValkyrieError, TimeoutError):
+    """Changes come faster than they are published, and the time to wait for room is over."""
+
+    code = "queue_full"
+
+
+class ManagerClosedError(ValkyrieError, RuntimeError):
+    """A manager of snapshots that was closed, or only follows another, takes no changes."""
+
+    code = "manager_closed"
+
+
+class DirectoryHeldError(ValkyrieError, RuntimeError):
+    """Another process publishes to the directory; ``data['holder']`` says which."""
+
+    code = "directory_held"
 
 
 class MissingExtraError(ValkyrieError, ImportError):

@@ -47,6 +47,7 @@ __all__ = [
     "ROW_SLOT",
     "SLICE_GROUP",
     "SLICE_NODE",
+    "STATUS",
     "TEXT_PREFIXES_HEADER",
 ]
 
@@ -188,6 +189,9 @@ lower case; padded : texts that differ only in NULs at their end share a slice.
 
 PREFIX_KINDS = ("bytes", "path", "digits", "suffix", "ip", "bits")
 """Kinds of prefixes, by code."""
+
+STATUS = ("ok", "panic", "miss", "unhealthy", "constrained", "error")
+"""What became of a key that was routed, by code; part of every file and result."""
 
 PREFIX_TABLE_HEADER = np.dtype([("kind", "u1"), ("wildcards", "u1"), ("reserved", "u1", (6,)), ("entries", "<u8")])
 """The numbers of a PrefixTable: one record beside its arrays."""

@@ -10,6 +10,7 @@ import numpy.typing as npt
 __all__ = [
     "AnyArray",
     "BoolArray",
+    "Int16Array",
     "Int32Array",
     "Int64Array",
     "Kind",
@@ -26,6 +27,7 @@ __all__ = [
 AnyArray: TypeAlias = npt.NDArray[Any]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 UInt8Array: TypeAlias = npt.NDArray[np.uint8]
+Int16Array: TypeAlias = npt.NDArray[np.int16]
 Int32Array: TypeAlias = npt.NDArray[np.int32]
 Int64Array: TypeAlias = npt.NDArray[np.int64]
 UInt32Array: TypeAlias = npt.NDArray[np.uint32]

@@ -1,7 +1,8 @@
-/* The three steps of a lookup for eight hashes at a time, written for each CPU level the extension is compiled for.
+/* The steps of a lookup for eight hashes at a time, written for each CPU level the extension is compiled for.
  *
  *     vk_mix8      keys  -> hashes and buckets
- *     vk_locate8   buckets -> byte offsets of lines (reads the pilots)
+ *     vk_pilots8   buckets -> their pilots, a byte each
+ *     vk_locate8   buckets and pilots -> byte offsets of lines
  *     vk_match5/3  one line and one key -> which of its rows answers; the guard (a row that is always -1) when none does
  *
  * The x86-64 baseline has neither 64-bit vector compares nor multiplies: there the multiplies are scalar and the compares are of
@@ -24,6 +25,12 @@
 #define VK_PREFETCH_L2(p) ((void)(p))
 #endif
 
+static inline uint64_t vk_pilots8(const uint64_t *bucket, const uint8_t *pilots) {
+    uint64_t packed = 0;
+    for (int j = 0; j < 8; j++) packed |= (uint64_t)pilots[bucket[j]] << (8 * j);
+    return packed;
+}
+
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
 
 static inline void vk_mix8(const uint64_t *keys, uint64_t *h, uint64_t *bucket, const vk_view *t) {
@@ -33,22 +40,18 @@ static inline void vk_mix8(const uint64_t *keys, uint64_t *h, uint64_t *bucket, 
     _mm512_storeu_si512(bucket, _mm512_srli_epi64(x, 32));
 }
 
-static inline __m512i vk_pilots8(const uint64_t *bucket, const uint8_t *p) {
-    uint64_t packed = 0;
-    for (int j = 0; j < 8; j++) packed |= (uint64_t)p[bucket[j]] << (8 * j);
-    return _mm512_cvtepu8_epi64(_mm_cvtsi64_si128((long long)packed));
-}
+static inline __m512i vk_spread8(uint64_t packed) { return _mm512_cvtepu8_epi64(_mm_cvtsi64_si128((long long)packed)); }
 
-static inline void vk_locate8_flat(const uint64_t *h, uint64_t *at, const vk_view *t) {
-    __m512i by = _mm512_add_epi64(_mm512_slli_epi64(vk_pilots8(at, t->pilots), 9), _mm512_set1_epi64(VK_FLAT_MULTIPLIER));
+static inline void vk_locate8_flat(const uint64_t *h, uint64_t *at, uint64_t packed, const vk_view *t) {
+    __m512i by = _mm512_add_epi64(_mm512_slli_epi64(vk_spread8(packed), 9), _mm512_set1_epi64(VK_FLAT_MULTIPLIER));
     __m512i low = _mm512_mul_epu32(_mm512_loadu_si512(h), by);
     __m512i slot = _mm512_srli_epi64(_mm512_mul_epu32(low, _mm512_set1_epi64(t->segment_lines)), 32);
     _mm512_storeu_si512(at, _mm512_slli_epi64(slot, 4));
 }
 
-static inline void vk_locate8(const uint64_t *h, uint64_t *at, const vk_view *t) {
+static inline void vk_locate8(const uint64_t *h, uint64_t *at, uint64_t packed, const vk_view *t) {
     __m512i lines = _mm512_set1_epi64(t->segment_lines);
-    __m512i pilot = _mm512_slli_epi64(vk_pilots8(at, t->pilots), 24);
+    __m512i pilot = _mm512_slli_epi64(vk_spread8(packed), 24);
     __m512i line = _mm512_srli_epi64(_mm512_mul_epu32(_mm512_add_epi32(_mm512_loadu_si512(h), pilot), lines), 32);
     __m512i segment = _mm512_srl_epi64(_mm512_loadu_si512(at), _mm_cvtsi32_si128((int)t->segment_shift));
     line = _mm512_add_epi64(line, _mm512_mul_epu32(segment, lines));
@@ -78,26 +81,25 @@ static inline void vk_mix8(const uint64_t *keys, uint64_t *h, uint64_t *bucket, 
     }
 }
 
-static inline __m256i vk_pilots4(const uint64_t *bucket, const uint8_t *p) {
-    uint32_t packed = p[bucket[0]] | (uint32_t)p[bucket[1]] << 8 | (uint32_t)p[bucket[2]] << 16 | (uint32_t)p[bucket[3]] << 24;
-    return _mm256_cvtepu8_epi64(_mm_cvtsi32_si128((int)packed));
+static inline __m256i vk_spread4(uint64_t packed, int from) {
+    return _mm256_cvtepu8_epi64(_mm_cvtsi32_si128((int)(packed >> (8 * from))));
 }
 
-static inline void vk_locate8_flat(const uint64_t *h, uint64_t *at, const vk_view *t) {
+static inline void vk_locate8_flat(const uint64_t *h, uint64_t *at, uint64_t packed, const vk_view *t) {
     __m256i slots = _mm256_set1_epi64x(t->segment_lines), odd = _mm256_set1_epi64x(VK_FLAT_MULTIPLIER);
     for (int j = 0; j < 8; j += 4) {
-        __m256i by = _mm256_add_epi64(_mm256_slli_epi64(vk_pilots4(at + j, t->pilots), 9), odd);
+        __m256i by = _mm256_add_epi64(_mm256_slli_epi64(vk_spread4(packed, j), 9), odd);
         __m256i low = _mm256_mul_epu32(_mm256_loadu_si256((const __m256i *)(h + j)), by);
         __m256i slot = _mm256_srli_epi64(_mm256_mul_epu32(low, slots), 32);
         _mm256_storeu_si256((__m256i *)(at + j), _mm256_slli_epi64(slot, 4));
     }
 }
 
-static inline void vk_locate8(const uint64_t *h, uint64_t *at, const vk_view *t) {
+static inline void vk_locate8(const uint64_t *h, uint64_t *at, uint64_t packed, const vk_view *t) {
     __m256i lines = _mm256_set1_epi64x(t->segment_lines);
     __m128i shift = _mm_cvtsi32_si128((int)t->segment_shift);
     for (int j = 0; j < 8; j += 4) {
-        __m256i pilot = _mm256_slli_epi64(vk_pilots4(at + j, t->pilots), 24);
+        __m256i pilot = _mm256_slli_epi64(vk_spread4(packed, j), 24);
         __m256i low = _mm256_add_epi32(_mm256_loadu_si256((const __m256i *)(h + j)), pilot);
         __m256i line = _mm256_srli_epi64(_mm256_mul_epu32(low, lines), 32);
         __m256i segment = _mm256_srl_epi64(_mm256_loadu_si256((const __m256i *)(at + j)), shift);
@@ -132,15 +134,15 @@ static inline void vk_mix8(const uint64_t *keys, uint64_t *h, uint64_t *bucket, 
     }
 }
 
-static inline void vk_locate8(const uint64_t *h, uint64_t *at, const vk_view *t) {
+static inline void vk_locate8(const uint64_t *h, uint64_t *at, uint64_t packed, const vk_view *t) {
     for (int j = 0; j < 8; j++) {
         uint64_t segment = at[j] >> t->segment_shift;
-        at[j] = (segment * t->segment_lines + vk_shifted(h[j], t->pilots[at[j]], t->segment_lines)) << 6;
+        at[j] = (segment * t->segment_lines + vk_shifted(h[j], (uint8_t)(packed >> (8 * j)), t->segment_lines)) << 6;
     }
 }
 
-static inline void vk_locate8_flat(const uint64_t *h, uint64_t *at, const vk_view *t) {
-    for (int j = 0; j < 8; j++) at[j] = (uint64_t)vk_multiplied(h[j], t->pilots[at[j]], t->segment_lines) << 4;
+static inline void vk_locate8_flat(const uint64_t *h, uint64_t *at, uint64_t packed, const vk_view *t) {
+    for (int j = 0; j < 8; j++) at[j] = (uint64_t)vk_multiplied(h[j], (uint8_t)(packed >> (8 * j)), t->segment_lines) << 4;
 }
 
 #if defined(__SSE2__)

@@ -156,7 +156,7 @@ def test_terminated_where_exceptions_are_swallowed(tmp_path):
         class Callback:
             def __del__(self):
                 os.kill(os.getpid(), signal.SIGTERM)
-        def load(path):
+        def load(path, verify):
             with atomic_output("out.csv"):
                 assert os.listdir()
                 Callback()
@@ -243,7 +243,7 @@ def test_without_another_extra_its_install_line(missing, extra, command, folder)
 
 def test_a_fault_of_the_program_is_no_missing_key(folder):
     """Python itself ends with 1 after a traceback, which is what `get` says of a missing key."""
-    script = "import sys, valkyrie as vk; vk.load = lambda *_: 1 / 0; from valkyrie.cli import main; sys.exit(main())"
+    script = "import sys, valkyrie as vk; vk.load = lambda *_, **__: 1 / 0; from valkyrie.cli import main; sys.exit(main())"
     done = subprocess.run(
         [sys.executable, "-c", script, "get", "t.vks", "1"], cwd=folder, capture_output=True, text=True, check=False
     )

@@ -7,7 +7,7 @@ from `strings`. `Block` and `freeze` own the memory of tables.
 
 from typing import TYPE_CHECKING
 
-from valkyrie._native import gather, hashing, id_build, prefix_build, prefix_texts, slice_tree
+from valkyrie._native import gather, hashing, id_build, id_patch, prefix_build, prefix_texts, slice_tree
 from valkyrie._native.cpu import cpu_level, cpu_levels, kernel
 from valkyrie._native.memory import Block, freeze
 
@@ -40,6 +40,7 @@ __all__ = [
     "gather",
     "hashing",
     "id_build",
+    "id_patch",
     "kernel",
     "prefix_build",
     "prefix_texts",

@@ -27,6 +27,10 @@ class IdTableReader:
         base: int,
         span: int,
         entries: int,
+        patch: IdTableReader = ...,
+        patch_rows: Int32Array = ...,
+        patch_pilots: UInt8Array = ...,
+        patch_filter: UInt64Array = ...,
     ) -> Self: ...
     def __len__(self) -> int: ...
     @overload

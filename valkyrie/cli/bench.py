@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-import valkyrie as vk
 from valkyrie.cli.exit_codes import ExitCode
 from valkyrie.cli.measurement import machine, medians, ratio_text
+from valkyrie.cli.opening import open_table
 from valkyrie.cli.options import Json, Threads
 from valkyrie.cli.reporting import console, emit_json, errors_console, table
 from valkyrie.errors import ArgumentError
@@ -43,7 +43,7 @@ def bench(
     rng = np.random.default_rng(SEED)
     rows: list[dict[str, Any]] = []
     if file is not None:
-        opened = vk.load(file)
+        opened = open_table(file)
         index = opened.index if isinstance(opened, RouteTable) else opened
         if not isinstance(index, IdTable):
             raise ArgumentError(f"{file}: a table of prefixes", hint="Only tables whose keys are looked up whole are measured")

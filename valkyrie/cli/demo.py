@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-import valkyrie as vk
 from valkyrie.cli import flights as data
 from valkyrie.cli.exit_codes import ExitCode
 from valkyrie.cli.measurement import machine, medians, ratio_text
+from valkyrie.cli.opening import open_table
 from valkyrie.cli.options import Json, Threads
 from valkyrie.cli.reporting import bytes_text, console, emit_json, errors_console, table
 from valkyrie.parallel import thread_count
@@ -89,7 +89,7 @@ def _through_files(fleet: RouteTable, fields: RouteTable) -> tuple[RouteTable, R
         fleet.save(paths[0])
         fields.save(paths[1])
         started = time.perf_counter()
-        loaded = [vk.load(path) for path in paths]
+        loaded = [open_table(path) for path in paths]
         seconds = time.perf_counter() - started
         size = sum(path.stat().st_size for path in paths)
     first, second = loaded

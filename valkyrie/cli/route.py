@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-import valkyrie as vk
+from valkyrie.cli.opening import open_table
 from valkyrie.cli.options import (
     Columns,
     Format,
@@ -81,7 +81,7 @@ def route(
         raise ArgumentError("--json and the rows cannot both go to standard output", hint="Name a file for the output")
     require_other_file(out, "table", table)
     require_other_file(out, "input", source)
-    opened = vk.load(table)
+    opened = open_table(table)
     with _progress() as progress:
         done = route_file(
             source,

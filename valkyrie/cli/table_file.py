@@ -14,9 +14,9 @@ from typing import Annotated, Any, TypeAlias
 import numpy as np
 import typer
 
-import valkyrie as vk
 from valkyrie.arrays import require_column
 from valkyrie.cli.exit_codes import ExitCode
+from valkyrie.cli.opening import open_table
 from valkyrie.cli.options import Columns, Json, TableFile, names
 from valkyrie.cli.reporting import bytes_text, emit_json, facts
 from valkyrie.cli.reporting import table as draw_table
@@ -30,7 +30,7 @@ Opened: TypeAlias = IdTable | PrefixTable | RouteTable
 
 def info(table: TableFile, as_json: Json = False) -> None:
     """Say what a table file holds."""
-    opened = vk.load(table)
+    opened = open_table(table)
     index = _index(opened)
     stats = dict(index.stats)
     report: dict[str, Any] = {
@@ -57,7 +57,7 @@ def info(table: TableFile, as_json: Json = False) -> None:
 def verify(table: TableFile, as_json: Json = False) -> None:
     """Check every byte and every key of a table file; exit code 4 says it is damaged."""
     started = time.perf_counter()
-    index = _index(vk.load(table, verify="full"))
+    index = _index(open_table(table, verify="full"))
     index.check()
     seconds, size = time.perf_counter() - started, os.path.getsize(table)
     if as_json:
@@ -79,7 +79,7 @@ def get(
 
     Put -- before negative numbers.
     """
-    opened = vk.load(table)
+    opened = open_table(table)
     chosen = _chosen(opened, columns)
     kind = _written_kind(_index(opened))
     answers = [_answer(opened, text, kind, chosen) for text in _asked(keys, kind)]
@@ -106,7 +106,7 @@ def enumerate_prefixes(
 
     Exit code 1 says there is none.
     """
-    opened = vk.load(table)
+    opened = open_table(table)
     index = _index(opened)
     if not isinstance(index, PrefixTable):
         raise ArgumentError(f"{table}: its keys are looked up whole", hint="Build it with --kind ip, digits, path or the like")

@@ -1,10 +1,19 @@
 """Tables: compiled keys, and the payload behind them."""
 
-from valkyrie.tables.files import load
+from valkyrie.tables.files import check_table, table_of
 from valkyrie.tables.id_table import IdTable
 from valkyrie.tables.ids.stats import IdTableStats
 from valkyrie.tables.prefix_table import PrefixTable
 from valkyrie.tables.prefixes.stats import PrefixTableStats
 from valkyrie.tables.route_table import PREFIX_KINDS, RouteTable
 
-__all__ = ["PREFIX_KINDS", "IdTable", "IdTableStats", "PrefixTable", "PrefixTableStats", "RouteTable", "load"]
+__all__ = [
+    "PREFIX_KINDS",
+    "IdTable",
+    "IdTableStats",
+    "PrefixTable",
+    "PrefixTableStats",
+    "RouteTable",
+    "check_table",
+    "table_of",
+]

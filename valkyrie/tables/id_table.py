@@ -12,22 +12,27 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Any, Self, cast
+from typing import Any, Literal, Self, cast
 
 import numpy as np
 
-from valkyrie import vks
 from valkyrie._native import IdTableReader
 from valkyrie.arrays import KeyColumn, encodable, key_column
 from valkyrie.errors import ArgumentError, KeyTypeError, SnapshotFormatError
 from valkyrie.parallel import run, thread_count
+from valkyrie.tables.content_sum import ContentSum
 from valkyrie.tables.ids.build import build_parts
 from valkyrie.tables.ids.check import check_structure
-from valkyrie.tables.ids.contents import contents
+from valkyrie.tables.ids.contents import in_order
+from valkyrie.tables.ids.edits import all_keys, edit_keys, edited, raise_unknown, rebuilt
+from valkyrie.tables.ids.keys import BuildKeys
 from valkyrie.tables.ids.parts import IdTableParts, as_bytes
+from valkyrie.tables.ids.patch import Patch, found_rows
 from valkyrie.tables.ids.scalar_keys import scalar_key
 from valkyrie.tables.ids.stats import IdTableStats, id_table_stats
+from valkyrie.tables.ids.sums import id_table_sum
 from valkyrie.tables.located import Located, check_out, checked_missing, checked_rows
+from valkyrie.tables.stored_table import StoredTable
 from valkyrie.tables.texts import PIECE, scratch_bytes, text_piece
 from valkyrie.typing import AnyArray, BoolArray, Int32Array, Kind, OnDuplicate, UInt8Array
 
@@ -36,17 +41,21 @@ __all__ = ["IdTable"]
 _CHUNK = 1 << 19
 _FREE_THREADED = not getattr(sys, "_is_gil_enabled", lambda: True)()
 _POLICIES = ("error", "first", "last")
+_PATCH = "patch/"
+_MERGE_SHARE = 2048
 
 
-class IdTable(IdTableReader):
+class IdTable(StoredTable, IdTableReader):
     """An immutable table from keys to rows.
 
-    Made by `build`, `valkyrie.load` or `from_columns`. Safe to share between threads and across a fork.
+    Made by `build`, `valkyrie.load` or `from_columns`. `replace` and `without` give changed tables that share its arrays. Safe to
+    share between threads and across a fork.
 
     Attributes
     ----------
     lines : ndarray of ID_LINE, B16_LINE, ID_SLOT or ROW_SLOT
-        The table itself, read-only; every key and row can be read from it (and `arena`) with numpy alone.
+        The table itself, read-only; every key and row can be read from it (and `arena`) with numpy alone, but for changes that
+        are pending: those are arrays of their own, under ``patch/`` in `to_columns`.
     pilots : ndarray of uint8
         One a bucket.
     arena : ndarray of uint8
@@ -57,21 +66,30 @@ class IdTable(IdTableReader):
         Of the hash in use.
     """
 
+    content = "id_table"
+    section_kind = "index"
+
     lines: AnyArray
     pilots: UInt8Array
     arena: UInt8Array
     fallback: AnyArray
     _parts: IdTableParts
+    _patch: Patch | None
+    _base: IdTableReader
 
-    def __new__(cls, parts: IdTableParts) -> Self:
-        """Take the arrays of a table; use `build` or `from_columns`."""
+    def __new__(cls, parts: IdTableParts, patch: Patch | None = None, base: IdTableReader | None = None) -> Self:
+        """Take the arrays of a table, changes that wait beside it, and the reader without them; use `build` or `from_columns`."""
+        arguments = parts.reader_arguments()
+        if patch is not None:
+            arguments |= patch.reader_arguments() | {"entries": parts.entries + patch.grown_by}
         try:
-            self: Self = super().__new__(cls, **parts.reader_arguments())
+            self: Self = super().__new__(cls, **arguments)
+            self._base = self if patch is None else base or IdTableReader(**parts.reader_arguments())
         except ValueError as error:
             raise SnapshotFormatError(
                 f"the arrays of the id table do not fit its numbers: {error}", hint="Build or save the table again"
             ) from error
-        self._parts = parts
+        self._parts, self._patch = parts, patch
         self.lines, self.pilots, self.arena, self.fallback = parts.lines, parts.pilots, parts.arena, parts.fallback
         return self
 
@@ -126,9 +144,7 @@ class IdTable(IdTableReader):
     ) -> Self:
         """Build a table from a column of keys that was read already; otherwise as `build`."""
         if on_duplicate not in _POLICIES:
-            raise ArgumentError(
-                f'on_duplicate must be "error", "first" or "last"; got {on_duplicate!r}', hint='Use "error", the default'
-            )
+            raise _unknown_policy(on_duplicate)
         every = checked_rows(rows, column.n)
         return cls(build_parts(column, every, on_duplicate=on_duplicate, seed=seed, threads=thread_count(threads)))
 
@@ -150,24 +166,121 @@ class IdTable(IdTableReader):
     @property
     def nbytes(self) -> int:
         """Bytes of all arrays."""
-        return sum(int(a.nbytes) for a in (self.lines, self.pilots, self.arena, self.fallback))
+        return sum(int(array.nbytes) for array in self.arrays())
+
+    def arrays(self) -> tuple[AnyArray, ...]:
+        """All arrays, as they lie in memory; tables that were made from one another by changes share most of them."""
+        own = self.lines, self.pilots, self.arena, self.fallback
+        return own if self._patch is None else (*own, *self._patch.arrays())
+
+    @property
+    def pending(self) -> int:
+        """How many changed keys wait beside the arrays of the table: see `replace`."""
+        return 0 if self._patch is None else self._patch.keys.n
 
     @property
     def stats(self) -> IdTableStats:
         """How full, how large, how hashed; computed when asked."""
-        return id_table_stats(self._parts)
+        return id_table_stats(self._parts, len(self), self.nbytes, self.pending)
 
     def keys(self) -> AnyArray:
         """All keys by row, then key: int64, uint64, V16, or object (str, or bytes where not UTF-8), shape (n,)."""
-        return contents(self._parts)[0]
+        return in_order(*all_keys(self._parts, self._patch))[0]
 
     def rows(self) -> Int32Array:
         """The rows of `keys()`, in its order: int32, shape (n,)."""
-        return contents(self._parts)[1]
+        return in_order(*all_keys(self._parts, self._patch))[1]
 
     def __iter__(self) -> Iterator[Any]:
         """Keys by row, then key, as Python values."""
         return iter(self.keys().tolist())
+
+    def replace(
+        self, keys: Any, rows: Any, *, on_duplicate: OnDuplicate = "error", threads: int | None = 1
+    ) -> Self:
+        """A table in which keys have these rows, whether or not they were in it; all others stay as they are.
+
+        Parameters
+        ----------
+        keys : array-like, length m
+            Of the table's kind, in any container, none null.
+        rows : array-like of int, length m
+            From 0 to 2**31 - 1.
+        on_duplicate : {"error", "first", "last"}
+            Which of equal keys counts.
+        threads : int or None
+            How many threads build, if the table is built again.
+
+        Raises
+        ------
+        DuplicateKeyError, KeyTypeError, CapacityError, ArgumentError
+
+        Notes
+        -----
+        Up to a sixteenth of the keys (and always 65,536) may be *pending*: they wait in a small table beside the big one, which
+        is shared, so the change costs what waits and not what is there, and lookups ask both. Beyond, and for tables of up to
+        16,384 keys always, the table is built again. Either answers as `build` from all keys would.
+        """
+        if on_duplicate not in _POLICIES:
+            raise _unknown_policy(on_duplicate)
+        column = key_column(keys, kind=self.kind)
+        every = checked_rows(rows, column.n)
+        if every is None:
+            raise ArgumentError("rows: one row a key is needed, got None", hint="without() removes keys")
+        changed = edit_keys(column, self.kind, is_signed=self.is_signed)
+        return self._edited(changed, every, on_duplicate, thread_count(threads))
+
+    def without(self, keys: Any, *, errors: Literal["raise", "ignore"] = "raise", threads: int | None = 1) -> Self:
+        """A table in which keys are not; all others stay as they are. See `replace` for the cost.
+
+        Parameters
+        ----------
+        keys : array-like, length m
+            In any container, none null; it does not matter if one stands there twice.
+        errors : {"raise", "ignore"}
+            Whether a key that is not in the table is an error.
+        threads : int or None
+            How many threads build, if the table is built again.
+
+        Raises
+        ------
+        KeyNotFoundError, KeyTypeError, ArgumentError
+        """
+        if errors not in ("raise", "ignore"):
+            raise ArgumentError(f'errors must be "raise" or "ignore"; got {errors!r}', hint='Use "raise", the default')
+        gone = edit_keys(key_column(keys, kind=self.kind), self.kind, is_signed=self.is_signed)
+        known = found_rows(self, gone) >= 0
+        if not known.all():
+            if errors == "raise":
+                raise_unknown(gone, known)
+            gone = gone.take(np.flatnonzero(known))
+        return self._edited(gone, np.full(gone.n, -1, np.int32), "first", thread_count(threads))
+
+    def merged(self, *, threads: int | None = 1) -> Self:
+        """The same keys and rows with nothing pending: built again, unless there is nothing to do."""
+        if self._patch is None:
+            return self
+        return type(self)(rebuilt(self._parts, self._patch, threads=thread_count(threads)))
+
+    @property
+    def merge_due(self) -> bool:
+        """Whether so much is pending that lookups feel it: more than one key in 2,048."""
+        return self.pending * _MERGE_SHARE > len(self)
+
+    def content_sum(self) -> ContentSum:
+        """Two numbers that are equal for tables of equal keys and rows, however they were built or edited.
+
+        Computed when first asked for, about 10 ns a key; then an edit costs what it changes.
+        """
+        return id_table_sum(self._parts, self._patch)
+
+    def _edited(self, keys: BuildKeys, rows: Int32Array, on_duplicate: OnDuplicate, threads: int) -> Self:
+        if keys.n == 0:
+            return self
+        parts, patch = edited(
+            self._base, self._parts, self._patch, keys, rows, on_duplicate=on_duplicate, threads=threads
+        )
+        return type(self)(parts, patch, self._base if parts is self._parts else None)
 
     def contains_many(self, keys: Any, *, threads: int | None = 1) -> BoolArray:
         """Which keys are in the table: ndarray of bool, shape (n,). Arguments and errors as `get_many`."""
@@ -207,21 +320,12 @@ class IdTable(IdTableReader):
         if column.nulls is not None:
             rows[column.nulls] = missing
 
-    def save(self, path: Any) -> None:
-        """Write the table to a ``.vks`` file, whole or not at all; `valkyrie.load` reads it.
-
-        Raises
-        ------
-        SourceError
-            The file cannot be written; what was under the name before is still there.
-        """
-        sections = [vks.Section("index", name, values) for name, values in self.to_columns().items()]
-        vks.write(path, sections, content="id_table")
-
     def to_columns(self) -> dict[str, AnyArray]:
         """The arrays of the table by name, for storing: ``header`` (its numbers) and all that is not empty."""
-        parts: IdTableParts = self._parts
-        return parts.to_columns()
+        columns: dict[str, AnyArray] = self._parts.to_columns()
+        if self._patch is not None:
+            columns |= {f"{_PATCH}{name}": values for name, values in self._patch.to_columns().items()}
+        return columns
 
     @classmethod
     def from_columns(cls, columns: Mapping[str, AnyArray]) -> Self:
@@ -232,7 +336,11 @@ class IdTable(IdTableReader):
         SnapshotFormatError
             They are no table. What lookups read is checked to lie inside the arrays, not to make sense.
         """
-        return cls(IdTableParts.from_columns(columns))
+        changes = {name.removeprefix(_PATCH): array for name, array in columns.items() if name.startswith(_PATCH)}
+        parts = IdTableParts.from_columns(columns)
+        if not changes:
+            return cls(parts)
+        return cls(parts, Patch.from_columns(changes, parts))
 
     def check(self, *, sample: int | None = None) -> None:
         """Check that the table makes sense: that every key lies where a lookup looks for it, that a miss is answered as one.
@@ -248,12 +356,16 @@ class IdTable(IdTableReader):
             It does not. Tables that `build` made always do; files may hold anything behind right checksums.
         """
         check_structure(self._parts, sample)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self).from_columns, (self.to_columns(),)
+        if self._patch is not None:
+            check_structure(self._patch.parts, sample)
+            if (found_rows(self._base, self._patch.keys) != self._patch.old).any():
+                raise SnapshotFormatError(
+                    "the id table makes no sense: a change is not one of this table", hint="Build and save it again"
+                )
 
     def __repr__(self) -> str:
-        return f"IdTable({len(self):,} keys of kind {self.kind!r}, {self.layout}, {self.nbytes:,} bytes)"
+        pending = f", {self.pending:,} pending" if self.pending else ""
+        return f"IdTable({len(self):,} keys of kind {self.kind!r}, {self.layout}, {self.nbytes:,} bytes{pending})"
 
     def _repr_html_(self) -> str:
         return f"<b>IdTable</b>{self.stats._repr_html_()}"
@@ -315,6 +427,12 @@ class IdTable(IdTableReader):
         probe = {"int": ints, "b16": b16, "bytes": texts}[self.kind]
         share = -(-len(out) // threads)
         run(probe, len(out), threads=threads, chunk=min(_CHUNK, max(PIECE, share)))
+
+
+def _unknown_policy(on_duplicate: Any) -> ArgumentError:
+    return ArgumentError(
+        f'on_duplicate must be "error", "first" or "last"; got {on_duplicate!r}', hint='Use "error", the default'
+    )
 
 
 def _holds_objects(keys: Any) -> bool:

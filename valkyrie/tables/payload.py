@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import xxhash
 
-from valkyrie._native import freeze, gather
+from valkyrie._native import freeze, gather, hashing
 from valkyrie.arrays import StringDictionary, Strings, default_missing, payload_column
 from valkyrie.errors import ArgumentError, SnapshotFormatError
 from valkyrie.parallel import run
 from valkyrie.typing import AnyArray, BoolArray, Int32Array
 from valkyrie.vks import first_impossible
 
-__all__ = ["PayloadColumn", "payload_columns"]
+__all__ = ["PayloadColumn", "payload_columns", "payload_digest"]
 
 _CHUNK = 1 << 19
 _AGAIN = "Build the table again, or give the arrays as to_columns() gave them"
@@ -66,6 +67,26 @@ class PayloadColumn:
         elif absent:
             missing = rows.view(np.uint32) >= len(self.values)
         return taken, missing
+
+    def feed(self, digest: xxhash.xxh3_128) -> None:
+        """Add the values to a digest; text counts as what it says, whatever its codes, and what lies under nulls not at all."""
+        values: AnyArray = self.values
+        if self.texts is not None:
+            starts, size = self.texts.offsets[:-1], np.diff(self.texts.offsets).astype(np.uint64)
+            hashes = np.zeros((2, len(size) + 1), np.uint64)  # the last is that of no text, whose code is -1
+            address = np.uint64(self.texts.data.ctypes.data) + starts.astype(np.uint64)
+            for out, seed in zip(hashes, (0, 1), strict=True):
+                hashing.hash_texts(address, size, seed, 0, out[:-1])
+            values = hashes[:, self.values].T
+        nulls = self.nulls if self.nulls is not None and self.nulls.any() else None
+        digest.update(b"\0" if nulls is None else np.packbits(nulls).tobytes())
+        for start in range(0, len(values), _CHUNK):
+            part = np.ascontiguousarray(values[start : start + _CHUNK])
+            if nulls is not None:
+                part = part.copy()
+                part[nulls[start : start + _CHUNK]] = np.zeros(1, part.dtype)[0]
+            if part.dtype.itemsize:
+                digest.update(part.view(np.uint8).data)
 
     def to_columns(self, name: str) -> dict[str, AnyArray]:
         """Return the arrays a file stores."""
@@ -135,6 +156,17 @@ def payload_columns(names: Sequence[str], raw: Sequence[Any], n: int) -> dict[st
         else:
             columns[name] = PayloadColumn(freeze(values), None, kept)
     return columns
+
+
+def payload_digest(columns: Mapping[str, PayloadColumn]) -> bytes:
+    """XXH3-128 of the names, types and values of columns, in their order: 16 bytes."""
+    digest = xxhash.xxh3_128()
+    for name, column in columns.items():
+        raw = name.encode()
+        digest.update(len(raw).to_bytes(4, "little") + raw)
+        digest.update(f"{column.dtype_name}:{len(column)}:".encode())
+        column.feed(digest)
+    return digest.digest()
 
 
 def _kept(array: AnyArray | None) -> Any:

@@ -7,13 +7,15 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from valkyrie import records, vks
+from valkyrie import records
 from valkyrie.arrays import apply_fill, fill_of, key_column, python_value, read_frame, require_column
 from valkyrie.errors import ArgumentError, SnapshotFormatError
 from valkyrie.parallel import thread_count
+from valkyrie.tables.content_sum import ContentSum
 from valkyrie.tables.id_table import IdTable
-from valkyrie.tables.payload import PayloadColumn, payload_columns
+from valkyrie.tables.payload import PayloadColumn, payload_columns, payload_digest
 from valkyrie.tables.prefix_table import PrefixTable
+from valkyrie.tables.stored_table import StoredTable
 from valkyrie.typing import AnyArray, Kind, OnDuplicate, PrefixKind
 
 __all__ = ["PREFIX_KINDS", "RouteTable"]
@@ -31,19 +33,23 @@ PREFIX_KINDS: dict[str | None, PrefixKind] = {
 _AGAIN = "Build the table again, or give the arrays as to_columns() gave them"
 
 
-class RouteTable:
+class RouteTable(StoredTable):
     """An immutable table from keys to records of payload.
 
     Made by `build` or `valkyrie.load`. Safe to share between threads and across a fork.
     """
 
-    __slots__ = ("_index", "_key_name", "_payload")
+    content = "route_table"
+    section_kind = "table"
+
+    __slots__ = ("_index", "_key_name", "_payload", "_payload_digest")
 
     def __init__(self, index: IdTable | PrefixTable, payload: Mapping[str, PayloadColumn], key_name: str) -> None:
         """Put an index and payload together; use `build`."""
         self._index = index
         self._key_name = key_name
         self._payload = dict(payload)
+        self._payload_digest: bytes | None = None
 
     @classmethod
     def build(
@@ -207,16 +213,87 @@ class RouteTable:
         at = np.array([row], np.int32)
         return {name: _scalar(*column.take(at, 1)) for name, column in self._payload.items()}
 
-    def save(self, path: Any) -> None:
-        """Write the table to a ``.vks`` file, whole or not at all; `valkyrie.load` reads it.
+    def replace(
+        self, keys: Any, rows: Any, *, lengths: Any = None, on_duplicate: OnDuplicate = "error", threads: int | None = 1
+    ) -> Self:
+        """A table in which keys lead to these rows of its payload, which is shared; see `IdTable.replace`.
+
+        Parameters
+        ----------
+        keys : array-like, length m
+            Of the table's kind, in any container, none null.
+        rows : array-like of int, length m
+            Rows that the payload has.
+        lengths : array-like of int, optional
+            Of prefixes that need them.
+        on_duplicate : {"error", "first", "last"}
+        threads : int or None
 
         Raises
         ------
-        SourceError
-            The file cannot be written; what was under the name before is still there.
+        DuplicateKeyError, KeyTypeError, CapacityError, ArgumentError
         """
-        sections = [vks.Section("table", name, values) for name, values in self.to_columns().items()]
-        vks.write(path, sections, content="route_table")
+        m = next((len(column) for column in self._payload.values()), None)
+        highest = int(np.max(rows, initial=-1)) if m is not None and hasattr(rows, "__len__") else -1
+        if m is not None and highest >= m:
+            raise ArgumentError(f"rows: {highest} is no row of the payload, which has {m}", hint="Name a row that is there")
+        more = self._lengths(lengths)
+        return self._with_index(self.index.replace(keys, rows, on_duplicate=on_duplicate, threads=threads, **more))
+
+    def without(
+        self,
+        keys: Any,
+        *,
+        lengths: Any = None,
+        errors: Literal["raise", "ignore"] = "raise",
+        threads: int | None = 1,
+    ) -> Self:
+        """A table in which keys are not; the payload is shared, and keeps their rows. See `IdTable.without`."""
+        return self._with_index(self.index.without(keys, errors=errors, threads=threads, **self._lengths(lengths)))
+
+    @property
+    def pending(self) -> int:
+        """How many changed keys wait beside the arrays of the index."""
+        return self.index.pending
+
+    @property
+    def merge_due(self) -> bool:
+        """Whether so much is pending that lookups feel it."""
+        return self.index.merge_due
+
+    def merged(self, *, threads: int | None = 1) -> Self:
+        """The same keys and rows with nothing pending."""
+        return self._with_index(self.index.merged(threads=threads))
+
+    def _lengths(self, lengths: Any) -> dict[str, Any]:
+        """Lengths as an edit of the index takes them."""
+        if lengths is None:
+            return {}
+        if isinstance(self.index, IdTable):
+            raise ArgumentError("lengths: the keys of this table are looked up whole", hint="Leave it out")
+        return {"lengths": lengths}
+
+    def _with_index(self, index: IdTable | PrefixTable) -> Self:
+        if index is self.index:
+            return self
+        table = type(self)(index, self._payload, self.key_name)
+        table._payload_digest = self._payload_digest
+        return table
+
+    def arrays(self) -> tuple[AnyArray, ...]:
+        """All arrays of index and payload, as they lie in memory."""
+        payload = (array for name, column in self._payload.items() for array in column.to_columns(name).values())
+        return (*self.index.arrays(), *payload)
+
+    def content_sum(self) -> ContentSum:
+        """The content sum of the index: see `IdTable.content_sum`."""
+        return self.index.content_sum()
+
+    def payload_digest(self) -> bytes:
+        """XXH3-128 of names, types and values of the payload, in order: 16 bytes. Computed when first asked for."""
+        if self._payload_digest is None:
+            self._payload_digest = payload_digest(self._payload)
+        return self._payload_digest
 
     def to_columns(self) -> dict[str, AnyArray]:
         """The arrays of the table by name, for storing: ``index/...``, ``payload/...`` and the name of the key column."""
@@ -246,9 +323,6 @@ class RouteTable:
         if len(lengths) > 1:
             raise SnapshotFormatError(f"the payload columns have different lengths: {sorted(lengths)}", hint=_AGAIN)
         return table
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self).from_columns, (self.to_columns(),)
 
     def __repr__(self) -> str:
         columns = ", ".join(f"{name} {column.dtype_name}" for name, column in self._payload.items())

@@ -29,9 +29,11 @@ from valkyrie.tables.ids.keys import BuildKeys, build_keys
 from valkyrie.tables.ids.parts import IdTableParts
 from valkyrie.typing import AnyArray, Int32Array, OnDuplicate, UInt64Array
 
-__all__ = ["build_parts"]
+__all__ = ["FLAT_UP_TO", "build_from_keys", "build_parts"]
 
 FLAT_UP_TO = 16_384
+"""Integers that a table without lines holds at most: all of it is in cache."""
+
 _FAST_ATTEMPTS = 3
 _SEGMENT_SHIFT = 12
 _ONE_SEGMENT = 31
@@ -81,7 +83,6 @@ def build_parts(
     CapacityError
         More than 2**31 - 1 keys, or more than 32 GiB of text.
     """
-    began = time.perf_counter()
     if column.n > records.MAX_ROWS:
         raise CapacityError(f"keys: {column.n} keys, but a table holds at most {records.MAX_ROWS}", hint="Split them")
     if column.nulls is not None and column.nulls.any():
@@ -89,11 +90,18 @@ def build_parts(
         raise KeyTypeError(
             f"keys: the key at position {position} is null", hint="Drop rows without a key first", position=position
         )
+    return build_from_keys(build_keys(column), rows, on_duplicate=on_duplicate, seed=seed, threads=threads)
+
+
+def build_from_keys(
+    keys: BuildKeys, rows: Int32Array | None, *, on_duplicate: OnDuplicate, seed: int | None, threads: int
+) -> IdTableParts:
+    """Build from keys in their build form, none null; otherwise as `build_parts`."""
+    began = time.perf_counter()
     if seed is None:
         seed = int.from_bytes(os.urandom(8), "little")
     elif isinstance(seed, bool | np.timedelta64) or not isinstance(seed, int | np.integer) or not 0 <= seed <= _MASK:
         raise ArgumentError(f"seed must be a whole number from 0 to 2**64 - 1; got {seed!r}", hint="None takes a random one")
-    keys = build_keys(column)
     parts = build_direct(keys, rows, on_duplicate, int(seed))
     if parts is None:
         parts = _build_hashed(keys, rows, on_duplicate, int(seed), threads)

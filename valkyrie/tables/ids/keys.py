@@ -106,6 +106,16 @@ class BuildKeys:
             length=None if self.length is None else self.length[kept],
         )
 
+    def joined(self, others: BuildKeys) -> BuildKeys:
+        """Return these keys and then others of the same kind and sign; arrays are copied, texts stay where they are."""
+
+        def both(name: str) -> Any:
+            mine, theirs = getattr(self, name), getattr(others, name)
+            return None if mine is None else np.concatenate([mine, theirs])
+
+        arrays = {name: both(name) for name in ("ints", "bytes16", "address", "length")}
+        return replace(self, n=self.n + others.n, owner=(self.owner, others.owner), **arrays)
+
     def decoded(self, position: int) -> int | bytes | str:
         """Return one key as a person would write it, for messages."""
         if self.ints is not None:

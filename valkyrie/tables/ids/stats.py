@@ -33,6 +33,8 @@ class IdTableStats(Statistics):
         Attempts that failed before the one that built the table.
     keys_in_fallback : int
         Keys in the sorted table because no line could take them; 0 unless somebody chose the keys.
+    pending : int
+        Changed keys that wait beside the arrays.
     build_seconds : float
         NaN for a table that was loaded: a file holds nothing that differs from one build to the next.
     """
@@ -46,6 +48,7 @@ class IdTableStats(Statistics):
     pilot_histogram: Int64Array
     reseeds: int
     keys_in_fallback: int
+    pending: int
     build_seconds: float
 
     def written(self, name: str) -> str:
@@ -59,19 +62,19 @@ class IdTableStats(Statistics):
         return f"{tried:,} (mean {mean:.1f}, highest {int(np.flatnonzero(self.pilot_histogram)[-1])})"
 
 
-def id_table_stats(parts: IdTableParts) -> IdTableStats:
-    """Compute the statistics of a table from its arrays."""
+def id_table_stats(parts: IdTableParts, entries: int, nbytes: int, pending: int) -> IdTableStats:
+    """Compute the statistics of a table from its arrays, and what it holds with the changes that are pending."""
     slots = len(parts.lines) * {"direct": 1, "flat": 1, "lines": 3 if parts.kind == "b16" else 5}[parts.layout]
-    nbytes = parts.lines.nbytes + parts.pilots.nbytes + parts.arena.nbytes + parts.fallback.nbytes
     return IdTableStats(
-        entries=parts.entries,
+        entries=entries,
         kind=parts.kind,
         layout=parts.layout,
         hash=parts.hash,
         load=(parts.entries - len(parts.fallback)) / slots if slots else 0.0,
-        bytes_per_entry=nbytes / parts.entries if parts.entries else float("nan"),
+        bytes_per_entry=nbytes / entries if entries else float("nan"),
         pilot_histogram=np.bincount(parts.pilots, minlength=256),
         reseeds=parts.reseeds,
         keys_in_fallback=len(parts.fallback),
+        pending=pending,
         build_seconds=parts.build_seconds,
     )

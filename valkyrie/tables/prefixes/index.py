@@ -15,6 +15,7 @@ import numpy as np
 from valkyrie._native import PrefixReader
 from valkyrie.arrays import Container
 from valkyrie.errors import ArgumentError, DuplicateKeyError, KeyTypeError, SnapshotFormatError
+from valkyrie.tables.content_sum import ContentSum
 from valkyrie.tables.prefixes.keys import Errors
 from valkyrie.typing import AnyArray, BoolArray, Int32Array, Int64Array, OnDuplicate, PrefixKind
 
@@ -124,6 +125,27 @@ class PrefixIndex(ABC):
     @abstractmethod
     def ranges(self, prefixes: Any, lengths: Any) -> tuple[Int32Array, Int32Array]:
         """Ranks ``[lo, hi)`` of what lies under each prefix, itself included."""
+
+    @abstractmethod
+    def merged(self, kept: BoolArray, others: Self) -> tuple[Self, Int64Array]:
+        """An index of the prefixes that are kept and those of another, none of which is among them.
+
+        Parameters
+        ----------
+        kept : ndarray of bool, shape (n,)
+        others : PrefixIndex
+            Of the same type and kind.
+
+        Returns
+        -------
+        index : PrefixIndex
+        order : ndarray of int64
+            By its ranks, positions among the prefixes that are kept, followed by the others.
+        """
+
+    @abstractmethod
+    def content_sum(self, rows: Int32Array) -> ContentSum:
+        """The content sum of the prefixes with these rows, by rank."""
 
     @abstractmethod
     def prefixes(self, ranks: Int64Array) -> list[Any]:

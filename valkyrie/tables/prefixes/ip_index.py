@@ -11,6 +11,7 @@ import numpy as np
 from valkyrie._native import IpReader
 from valkyrie.errors import ArgumentError
 from valkyrie.parallel import run
+from valkyrie.tables.content_sum import ContentSum, record_sum
 from valkyrie.tables.prefixes.index import BuiltIndex, Matches, PrefixIndex, ranks_of_rows, without_duplicates
 from valkyrie.tables.prefixes.interval_prefixes import Ipv6Prefixes
 from valkyrie.tables.prefixes.ip_keys import ip_queries
@@ -119,6 +120,27 @@ class IpIndex(PrefixIndex):
         lo[at6], hi[at6] = low + np.int32(self.v4.n), high + np.int32(self.v4.n)
         return lo, hi
 
+    def merged(self, kept: BoolArray, others: Self) -> tuple[Self, Int64Array]:
+        n4, m4 = self.v4.n, others.v4.n
+        four, at4 = self.v4.order.merged(kept[:n4], others.v4.order)
+        six, at6 = self.v6.order.merged(kept[n4:], others.v6.order)
+        assert six.low is not None
+        k4, k = int(np.count_nonzero(kept[:n4])), int(np.count_nonzero(kept))
+        # Each family counts what it keeps and then what is new; together they count both of the first, then both of the second.
+        at4 = np.where(at4 < k4, at4, at4 - k4 + k)
+        at6 = np.where(at6 < k - k4, at6 + k4, at6 + k4 + m4)
+        v4 = Ipv4Prefixes.build(four.starts, four.lengths)
+        return type(self)(v4, Ipv6Prefixes.build(six.starts, six.low, six.lengths)), np.concatenate([at4, at6])
+
+    def content_sum(self, rows: Int32Array) -> ContentSum:
+        n4 = self.v4.n
+        networks = np.zeros(self.n, _NETWORK)
+        networks["family"][:n4], networks["family"][n4:] = 4, 6
+        networks["length"][:n4], networks["length"][n4:] = self.v4.lengths, self.v6.lengths
+        networks["high"][:n4], networks["high"][n4:] = self.v4.starts, self.v6.high
+        networks["low"][n4:] = self.v6.low
+        return record_sum(networks, rows)
+
     def prefixes(self, ranks: Int64Array) -> list[str]:
         texts = []
         for rank in ranks.tolist():
@@ -171,6 +193,7 @@ class IpIndex(PrefixIndex):
         out[out >= 0] += np.int32(self.v4.n) if self.v4.n else np.int32(0)
 
 
+_NETWORK = np.dtype([("high", "<u8"), ("low", "<u8"), ("family", "<u4"), ("length", "<u4")])
 _NO_V4 = (np.empty(0, np.uint32), np.empty(0, np.uint8))
 _NO_V6 = (np.empty(0, np.uint64), np.empty(0, np.uint64), np.empty(0, np.uint8))
 

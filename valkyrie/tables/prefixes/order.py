@@ -16,7 +16,8 @@ import numpy as np
 from valkyrie._native import freeze, prefix_build
 from valkyrie._scan.interval_tree import bisect
 from valkyrie.errors import SnapshotFormatError
-from valkyrie.typing import AnyArray, Int32Array, Int64Array, UInt8Array, UInt64Array
+from valkyrie.tables.prefixes.merging import inserted
+from valkyrie.typing import AnyArray, BoolArray, Int32Array, Int64Array, UInt8Array, UInt64Array
 
 __all__ = ["OrderedPrefixes", "PrefixOrder", "last_addresses", "read_only", "stored_column"]
 
@@ -98,6 +99,16 @@ class PrefixOrder:
         if not bool((after | same & (lengths[1:] > lengths[:-1])).all()):
             raise SnapshotFormatError("prefixes: not sorted, or one is there twice")
 
+    def merged(self, kept: BoolArray, others: PrefixOrder) -> tuple[PrefixOrder, Int64Array]:
+        """The prefixes that are kept and others, which are none of them: the columns, and the order as `inserted` gives it."""
+        order = inserted(kept, self.first(others.starts, others.lengths, others.low))
+
+        def both(mine: AnyArray | None, theirs: AnyArray | None) -> Any:
+            return None if mine is None or theirs is None else np.concatenate([mine[kept], theirs])[order]
+
+        starts, lengths = both(self.starts, others.starts), both(self.lengths, others.lengths)
+        return PrefixOrder(starts, lengths, both(self.low, others.low)), order
+
     @property
     def nbytes(self) -> int:
         """Bytes of all columns."""
@@ -116,7 +127,7 @@ class PrefixOrder:
 
     def find(self, starts: AnyArray, lengths: UInt8Array, low: UInt64Array | None = None) -> Int32Array:
         """The rank of each prefix, or -1: int32. Arguments as the attributes, any order, any number."""
-        at = self._first(starts, lengths, low)
+        at = self.first(starts, lengths, low)
         found = at < len(self.starts)
         inside = np.where(found, at, 0)
         if len(self.starts):
@@ -129,7 +140,7 @@ class PrefixOrder:
         self, starts: AnyArray, lengths: UInt8Array, low: UInt64Array | None = None
     ) -> tuple[Int32Array, Int32Array]:
         """Ranks from and to of the prefixes under each prefix, itself included: two arrays of int32, empty where equal."""
-        first = self._first(starts, lengths, low)
+        first = self.first(starts, lengths, low)
         last = last_addresses(starts, lengths)
         end = np.searchsorted(self.starts, last, "right")
         if self.low is not None and low is not None:
@@ -138,7 +149,7 @@ class PrefixOrder:
             end = bisect(self.low, low_last, begin, end, right=True)
         return first.astype(np.int32), end.astype(np.int32)
 
-    def _first(self, starts: AnyArray, lengths: UInt8Array, low: UInt64Array | None) -> Int64Array:
+    def first(self, starts: AnyArray, lengths: UInt8Array, low: UInt64Array | None = None) -> Int64Array:
         """The first rank that is not before each prefix."""
         begin, end = np.searchsorted(self.starts, starts, "left"), np.searchsorted(self.starts, starts, "right")
         if self.low is not None and low is not None:
@@ -151,6 +162,11 @@ class OrderedPrefixes:
 
     def __init__(self, order: PrefixOrder) -> None:
         self._order = order
+
+    @property
+    def order(self) -> PrefixOrder:
+        """The sorted columns."""
+        return self._order
 
     @property
     def n(self) -> int:

@@ -7,9 +7,10 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from valkyrie._native import TextReader
+from valkyrie._native import TextReader, hashing
 from valkyrie.arrays import KeyColumn, key_column
 from valkyrie.errors import SnapshotFormatError
+from valkyrie.tables.content_sum import ContentSum, entry_sum
 from valkyrie.tables.prefixes.index import (
     BuiltIndex,
     Matches,
@@ -22,7 +23,7 @@ from valkyrie.tables.prefixes.malformed import parse_texts, row_text, value_coun
 from valkyrie.tables.prefixes.text_build import FORMS, normalised
 from valkyrie.tables.prefixes.text_prefixes import TextPrefixes
 from valkyrie.tables.texts import Texts, decode_text, text_piece
-from valkyrie.typing import AnyArray, Int32Array, Int64Array, OnDuplicate, PrefixKind
+from valkyrie.typing import AnyArray, BoolArray, Int32Array, Int64Array, OnDuplicate, PrefixKind, UInt64Array
 
 __all__ = ["TextIndex"]
 
@@ -107,6 +108,18 @@ class TextIndex(PrefixIndex):
     def ranges(self, prefixes: Any, lengths: Any) -> tuple[Int32Array, Int32Array]:
         texts = _whole(_texts(prefixes))
         return self.engine.ranges(texts.address, texts.length)
+
+    def merged(self, kept: BoolArray, others: Self) -> tuple[Self, Int64Array]:
+        engine, order = self.engine.merged(kept, others.engine)
+        return type(self)(engine, self.kind), order
+
+    def content_sum(self, rows: Int32Array) -> ContentSum:
+        address, length = self.engine.stored_texts()
+
+        def hashes(start: int, stop: int, seed: int, out: UInt64Array) -> None:
+            hashing.hash_texts(address[start:stop], length[start:stop], seed, 0, out)
+
+        return entry_sum(self.n, hashes, rows)
 
     def prefixes(self, ranks: Int64Array) -> list[str | bytes]:
         stored = self.engine.key_texts(ranks)

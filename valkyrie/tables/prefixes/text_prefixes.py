@@ -16,7 +16,7 @@ from valkyrie._scan import slice_tree
 from valkyrie._scan.compiled import Kernel
 from valkyrie.tables.prefixes.text_build import TextForm, sorted_texts, tree_columns
 from valkyrie.tables.prefixes.text_columns import checked_columns
-from valkyrie.typing import AnyArray, Int32Array, Int64Array, UInt8Array, UInt64Array
+from valkyrie.typing import AnyArray, BoolArray, Int32Array, Int64Array, UInt8Array, UInt64Array
 
 __all__ = ["TextBuild", "TextPrefixes"]
 
@@ -140,6 +140,23 @@ class TextPrefixes:
         chosen = self.texts[np.asarray(ranks, np.int64)]
         begins = chosen["offset"].tolist()
         return [self.arena[at : at + size].tobytes() for at, size in zip(begins, chosen["length"].tolist(), strict=True)]
+
+    def stored_texts(self) -> tuple[UInt64Array, UInt64Array]:
+        """Addresses and lengths of the prefixes in their stored form, by rank: uint64, shape (n,); good while this lives."""
+        return self.texts["offset"] + np.uint64(self.arena.ctypes.data), self.texts["length"].astype(np.uint64)
+
+    def merged(self, kept: BoolArray, others: TextPrefixes) -> tuple[Self, Int64Array]:
+        """The prefixes that are kept and others, which are none of them, and by rank their positions among the two, the kept
+        ones first."""
+        address, length = (
+            np.concatenate([mine[kept], theirs]) for mine, theirs in zip(self.stored_texts(), others.stored_texts(), strict=True)
+        )
+        offsets = np.zeros(len(address) + 1, np.int64)
+        np.cumsum(length, out=offsets[1:], dtype=np.int64)
+        data = np.empty(int(offsets[-1]), np.uint8)
+        prefix_texts.store(address, offsets, -1, False, False, data)  # they are in their stored form already
+        order, _ = sorted_texts(data, offsets)
+        return type(self)(tree_columns(data, offsets, order, self.form)), order
 
     def lookup(self, address: UInt64Array, length: UInt64Array, out: Int32Array) -> None:
         """Write the rank of the longest prefix of each text to `out`, -1 where there is none.

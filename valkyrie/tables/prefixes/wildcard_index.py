@@ -14,19 +14,20 @@ publicsuffix.org: of the rules that match an exception prevails, else the one wi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 
-from valkyrie._native import TextReader
+from valkyrie._native import TextReader, hashing
 from valkyrie.arrays import key_column
 from valkyrie.errors import ArgumentError, KeyTypeError, SnapshotFormatError
+from valkyrie.tables.content_sum import ContentSum, entry_sum
 from valkyrie.tables.prefixes.index import BuiltIndex, Matches, PrefixIndex, ranks_of_rows, without_duplicates
 from valkyrie.tables.prefixes.keys import Errors, refuse_nulls
 from valkyrie.tables.prefixes.malformed import parse_texts, value_count
 from valkyrie.tables.prefixes.text_index import TextIndex
 from valkyrie.tables.texts import decode_text
-from valkyrie.typing import AnyArray, BoolArray, Int32Array, Int64Array, OnDuplicate, PrefixKind, UInt8Array
+from valkyrie.typing import AnyArray, BoolArray, Int32Array, Int64Array, OnDuplicate, PrefixKind, UInt8Array, UInt64Array
 
 __all__ = ["WildcardIndex"]
 
@@ -146,6 +147,21 @@ class WildcardIndex(PrefixIndex):
         texts, _ = _parsed(prefixes)
         lo, hi = self.bases.ranges(texts, None) if texts else (np.empty(0, np.int32), np.empty(0, np.int32))
         return self._first[lo], self._first[hi]
+
+    def merged(self, kept: BoolArray, others: Self) -> tuple[Self, Int64Array]:
+        rules = self.prefixes(np.flatnonzero(kept)) + others.prefixes(np.arange(others.n))
+        built = type(self).build(rules, None, kind="suffix", strict=True, wildcards=True, on_duplicate="error")
+        return cast(Self, built.search), built.order
+
+    def content_sum(self, rows: Int32Array) -> ContentSum:
+        address, length = (column[self.base_of] for column in self.bases.engine.stored_texts())
+        sorts = self.sorts.astype(np.uint64) << np.uint64(32)
+
+        def hashes(start: int, stop: int, seed: int, out: UInt64Array) -> None:
+            hashing.hash_texts(address[start:stop], length[start:stop], seed, 0, out)
+            out ^= sorts[start:stop]
+
+        return entry_sum(self.n, hashes, rows)
 
     def prefixes(self, ranks: Int64Array) -> list[str]:
         bases = self.bases.prefixes(self.base_of[ranks].astype(np.int64))

@@ -9,17 +9,19 @@ import numpy as np
 
 from valkyrie._native import WordReader
 from valkyrie.parallel import run
+from valkyrie.tables.content_sum import ContentSum, record_sum
 from valkyrie.tables.prefixes.bit_keys import bit_prefixes, bit_queries
 from valkyrie.tables.prefixes.digit_keys import digit_prefixes, digit_queries
 from valkyrie.tables.prefixes.index import BuiltIndex, Matches, PrefixIndex, ranks_of_rows, without_duplicates
 from valkyrie.tables.prefixes.interval_prefixes import Uint64Prefixes
 from valkyrie.tables.prefixes.keys import Errors, WordPrefixes
-from valkyrie.typing import AnyArray, Int32Array, Int64Array, OnDuplicate, PrefixKind, UInt8Array
+from valkyrie.typing import AnyArray, BoolArray, Int32Array, Int64Array, OnDuplicate, PrefixKind, UInt8Array
 
 __all__ = ["WordIndex"]
 
 _CHUNK = 1 << 19
 _BITS_PER_DIGIT = 4
+_WORD = np.dtype([("word", "<u8"), ("length", "<u8")])
 
 
 class WordIndex(PrefixIndex):
@@ -97,6 +99,15 @@ class WordIndex(PrefixIndex):
     def ranges(self, prefixes: Any, lengths: Any) -> tuple[Int32Array, Int32Array]:
         given = _read(prefixes, lengths, self.kind)
         return self.engine.ranges(given.words, _bits(given.lengths, self.kind))
+
+    def merged(self, kept: BoolArray, others: Self) -> tuple[Self, Int64Array]:
+        columns, order = self.engine.order.merged(kept, others.engine.order)
+        return type(self)(Uint64Prefixes.build(columns.starts, columns.lengths), self.kind), order
+
+    def content_sum(self, rows: Int32Array) -> ContentSum:
+        words = np.zeros(self.n, _WORD)
+        words["word"], words["length"] = self.engine.starts, self.engine.lengths
+        return record_sum(words, rows)
 
     def prefixes(self, ranks: Int64Array) -> list[Any]:
         words, lengths = self.engine.starts[ranks].tolist(), self.lengths[ranks].tolist()

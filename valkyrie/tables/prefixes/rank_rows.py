@@ -1,0 +1,44 @@
+"""From ranks to rows, and whatever else there is one of for each prefix."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from valkyrie._native import freeze, gather
+from valkyrie.errors import SnapshotFormatError
+from valkyrie.typing import AnyArray, Int32Array
+
+__all__ = ["checked_rows_by_rank", "stored_rows", "taken"]
+
+
+def stored_rows(by_rank: Int32Array) -> Int32Array | None:
+    """Rows by rank as a table keeps them: not at all where they are the ranks."""
+    identity = np.array_equal(by_rank, np.arange(len(by_rank), dtype=np.int32))
+    return None if identity else freeze(by_rank)
+
+
+def checked_rows_by_rank(rows: AnyArray | None, n: int) -> Int32Array | None:
+    """Take the rows of n ranks out of a file, None for the ranks themselves.
+
+    Raises
+    ------
+    SnapshotFormatError
+    """
+    if rows is None:
+        return None
+    if not isinstance(rows, np.ndarray) or rows.dtype != np.int32 or rows.shape != (n,):
+        raise SnapshotFormatError("the rows of the prefix table are not one int32 a prefix")
+    if int(rows.min(initial=0)) < 0:
+        raise SnapshotFormatError("the prefix table has a negative row")
+    return freeze(rows) if rows.flags.writeable or not rows.flags.c_contiguous else rows
+
+
+def taken(values: AnyArray, ranks: Int32Array, missing: int) -> Int32Array:
+    """Values by rank, `missing` where the rank is -1."""
+    out = np.empty(len(ranks), np.int32)
+    if not len(values):
+        out[:] = missing
+        return out
+    fill = np.full(1, missing, np.int32).view(np.uint8)
+    gather.take(values.view(np.uint8), 4, ranks, fill, out.view(np.uint8))
+    return out
