@@ -150,6 +150,9 @@ ROWS: tuple[Row, ...] = (
     Row("threads-1e7", "2 threads (wall), 1e7 keys", (Goal("1 thread", 1.75, 1.9),)),
     Row("load-1e7", "load a .vks of 1e7 rows, answer 1e5 (wall)", (Goal("pandas", 50.0),), "us"),
     Row("mapped-1e7", "lookups in the mapped file", (Goal("in memory", 1 / 1.5),)),
+    Row("publish-1e7", "publish 100 changed keys of 1e7 (wall)", (Goal(ITSELF, 1000.0, 50.0), Goal("copy")), "us"),
+    Row("pending-1e7", "lookups while 100 changes wait", (Goal("before", 1 / 1.15, 1 / 1.05),)),
+    Row("merged-1e7", "lookups once they are merged", (Goal("before", 1 / 1.03),)),
     *PREFIX_ROWS,
 )
 

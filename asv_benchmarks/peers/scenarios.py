@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from .batches import WORKLOADS, measure_threads, measure_workload
 from .builds import measure_build, measure_bytes, measure_file
 from .calls import measure_calls, measure_scalar
+from .changes import measure_changes
 from .goals import QUICK_SCENARIOS
 from .measurement import Measurement, Settings
 from .prefix_batches import PrefixWorkload, measure_prefixes
@@ -56,6 +57,11 @@ SCENARIOS: tuple[Scenario, ...] = (
     _single("build-1e7", lambda settings: measure_build("build-1e7", 10**7, settings)),
     _single("threads-1e7", lambda settings: measure_threads(10**7, settings)),
     Scenario("file-1e7", ("load-1e7", "mapped-1e7"), lambda settings, wanted: measure_file(10**7, settings, wanted)),
+    Scenario(
+        "changes-1e7",
+        ("publish-1e7", "pending-1e7", "merged-1e7"),
+        lambda settings, wanted: measure_changes(10**7, settings, wanted),
+    ),
     *(_prefixes(workload) for workload in PREFIX_WORKLOADS),
     Scenario("prefix-start", ("prefix-start-jit", "prefix-start-nojit"), measure_start),
 )

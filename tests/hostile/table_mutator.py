@@ -27,8 +27,9 @@ from tests.hostile.chosen_keys import colliding_bytes, colliding_ids, foreseen
 from tests.hostile.fenced_memory import fenced
 from tests.key_sets import names
 from valkyrie import vks
-from valkyrie.errors import ArgumentError, SnapshotFormatError
+from valkyrie.errors import ArgumentError, SnapshotFormatError, ValkyrieError
 from valkyrie.records import FALLBACK, ID_TABLE_HEADER
+from valkyrie.tables.ids import patch
 
 __all__ = ["content_of", "judge", "mutate", "sample_tables"]
 
@@ -70,8 +71,27 @@ def sample_tables() -> list[tuple[Any, list[Any]]]:
         (vk.RouteTable.build({"id": ids[:400], **payload}, seed=6), ids[:99].tolist()),
         (vk.RouteTable.build({"host": texts, **payload}, key="host", seed=6), texts[:99]),
         (vk.RouteTable.build({"id": np.array([], "u8"), "number": np.array([], "f8"), "text": []}), [1, 2]),
+        *edited_tables(ids, wide, texts),
         *prefix_tables(),
     ]
+
+
+def edited_tables(ids: Any, wide: list[bytes], texts: list[str]) -> list[tuple[Any, list[Any]]]:
+    """Good tables beside which changes wait, of every kind and layout; small ones, which otherwise are built again."""
+    usual, patch.FLAT_UP_TO = patch.FLAT_UP_TO, 0
+    try:
+        tables = [
+            (vk.IdTable.build(np.arange(900) * 2, seed=8), list(range(100))),
+            (vk.IdTable.build(ids[:900], seed=8), ids[:99].tolist()),
+            (vk.IdTable.build(ids, seed=8), ids[:99].tolist()),
+            (vk.IdTable.build(wide, kind="b16", seed=8), wide[:99]),
+            (vk.IdTable.build(texts, seed=8), texts[:99]),
+        ]
+        edited = [(table.without(keys[:10:2]).replace(keys[10:30], range(20)), keys) for table, keys in tables]
+    finally:
+        patch.FLAT_UP_TO = usual
+    assert all(table.pending == 25 for table, _ in edited)
+    return edited
 
 
 def prefix_tables() -> list[tuple[Any, list[Any]]]:
@@ -226,6 +246,11 @@ def _ask(table: Any, queries: list[Any]) -> None:
     assert len(index) >= 0
     with suppress(SnapshotFormatError):
         assert len(index.keys()) == len(index.rows())
+    with suppress(SnapshotFormatError):
+        assert index.content_sum() == index.content_sum()
+    for edit in (lambda: index.replace(asked[:3], range(len(asked[:3])), on_duplicate="last"), index.merged):
+        with suppress(ValkyrieError):  # it cannot hold the keys, or holds one twice
+            assert len(edit().get_many(batches[0])) == len(batches[0])
     if isinstance(table, vk.RouteTable):
         _ask_routes(table, asked, batches[-1])
 
