@@ -17,8 +17,10 @@ __all__ = [
     "DuplicateKeyError",
     "KeyNotFoundError",
     "KeyTypeError",
+    "ManagerBusyError",
     "ManagerClosedError",
     "MissingExtraError",
+    "NestedCallError",
     "QueueFullError",
     "SnapshotFormatError",
     "SourceError",
@@ -136,6 +138,18 @@ class ManagerClosedError(ValkyrieError, RuntimeError):
     """A manager of snapshots that was closed, or only follows another, takes no changes."""
 
     code = "manager_closed"
+
+
+class ManagerBusyError(ValkyrieError, TimeoutError):
+    """Another thread was publishing for as long as the caller would wait."""
+
+    code = "manager_busy"
+
+
+class NestedCallError(ValkyrieError, RuntimeError):
+    """A call that would wait for the thread that makes it, since that thread is publishing."""
+
+    code = "nested_call"
 
 
 class DirectoryHeldError(ValkyrieError, RuntimeError):

@@ -1,0 +1,286 @@
+"""SnapshotManager: who reads takes the current snapshot, who changes publishes the next.
+
+    schedule(op) -> [bounded queue] -> writer thread --.
+    flush() --------- empties the queue itself --------+--> writers' lock --> version n + 1 --> current, history, watches
+    publish(), update(), rollback() -------------------'
+
+Readers take none of this: `current` is one attribute load. Whoever empties the queue takes all of it while holding the lock, so
+operations are applied in the order in which they were scheduled, and once `flush` has had the lock, all from before it are.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import weakref
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from valkyrie.errors import ArgumentError
+from valkyrie.snapshot.arguments import checked_seconds, checked_whole
+from valkyrie.snapshot.failures import Failures
+from valkyrie.snapshot.history import version_number
+from valkyrie.snapshot.manager_stats import ManagerStats
+from valkyrie.snapshot.operation_queue import OperationQueue
+from valkyrie.snapshot.operations import Batch, Operation
+from valkyrie.snapshot.snapshot import Snapshot
+from valkyrie.snapshot.version_publisher import VersionPublisher
+
+__all__ = ["SnapshotManager"]
+
+_EXIT_SECONDS = 5.0
+_managers: weakref.WeakSet[SnapshotManager] = weakref.WeakSet()
+
+
+class SnapshotManager(VersionPublisher):
+    """Holds the current snapshot, publishes the next, and keeps those before. Safe to use from any thread.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+        The first version: number 1, or the one it was published under.
+    history : int
+        How many versions are kept, the current one included.
+    history_bytes : int
+        How many bytes the kept versions but the current may hold alone; what versions share is counted once.
+    queue : int
+        How many scheduled operations may wait.
+    clock : callable
+        Gives the time of a version, in seconds since the epoch. If it goes back, times stand still until it has caught up.
+    merge_above : int or None
+        So many changes may wait beside the big arrays of a snapshot; beyond, they are worked in on a thread beside the writers.
+        The merged snapshot takes the place of the current one under the same version and digest. None merges never.
+    read_only : str, optional
+        Why nothing can be published here: for managers that follow another.
+
+    Attributes
+    ----------
+    current : Snapshot
+        The newest version. Reading it never waits; it cannot be assigned. Whoever needs several answers of one version reads it
+        once and keeps it.
+
+    Notes
+    -----
+    Threads share a manager freely, with and without the GIL. A forked child has the versions, an empty queue and no thread, and
+    may publish for itself. What is scheduled is applied before the interpreter exits, if that takes no more than five seconds.
+
+    Examples
+    --------
+    >>> import valkyrie as vk
+    >>> manager = vk.SnapshotManager(vk.Snapshot.build(vk.IdTable.build([10, 20])))
+    >>> manager.schedule(vk.Insert([30], [2]))
+    >>> manager.flush().lookup(30)
+    2
+    >>> manager.current.version
+    2
+    """
+
+    __slots__ = ("_coalesced", "_failures", "_queue")
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        *,
+        history: int = 64,
+        history_bytes: int = 1 << 30,
+        queue: int = 65_536,
+        clock: Callable[[], float] = time.time,
+        merge_above: int | None = 4_096,
+        read_only: str | None = None,
+    ) -> None:
+        super().__init__(
+            snapshot,
+            history=checked_whole(history, "history", least=1),
+            history_bytes=checked_whole(history_bytes, "history_bytes", least=0),
+            clock=clock,
+            merge_above=None if merge_above is None else checked_whole(merge_above, "merge_above", least=0),
+            read_only=read_only,
+        )
+        self._coalesced = 0
+        self._failures = Failures()
+        self._queue = OperationQueue(checked_whole(queue, "queue", least=1))
+        _managers.add(self)
+        weakref.finalize(self, _finish, self._queue, self._failures)
+
+    def schedule(self, operation: Operation, *, timeout: Any = None) -> None:
+        """Have an operation applied soon, by the writer thread, together with others that wait.
+
+        Parameters
+        ----------
+        operation : Insert, Modify, Remove or Replace
+        timeout : float or timedelta, optional
+            How long to wait for room in the queue, in seconds; by default for ever.
+
+        Raises
+        ------
+        QueueFullError
+            There was no room in all that time; or there is none, and this is the function given to `update`, for which nobody
+            could make any.
+        ManagerClosedError, ArgumentError
+
+        Notes
+        -----
+        All operations are applied, in the order in which they were scheduled; `flush` waits for that. One that fails leaves the
+        others alone, and `flush` raises its error.
+        """
+        if not isinstance(operation, Operation):
+            raise ArgumentError(
+                f"operation must be an Insert, Modify, Remove or Replace; got {type(operation).__name__}",
+                hint="update() takes a function",
+                argument="operation",
+            )
+        self._check_open("schedule")
+        self._queue.put(operation, self, 0.0 if self._writers.is_mine else checked_seconds(timeout))
+        if not self._queue.start(_work, self._queue, weakref.ref(self)) and not self._writers.is_mine:
+            self._writers.run(self._apply_queued, call="schedule")
+
+    def flush(self, *, timeout: Any = None) -> Snapshot:
+        """Wait until all that was scheduled before is published, by whichever thread.
+
+        Parameters
+        ----------
+        timeout : float or timedelta, optional
+            How long to wait for other threads that publish, in seconds; by default for ever.
+
+        Returns
+        -------
+        Snapshot
+            The current one.
+
+        Raises
+        ------
+        Exception
+            The error of an operation that failed since the last flush, or an ExceptionGroup of several. Of more than 64 the first
+            are kept. All others were applied.
+        ManagerBusyError
+            Another thread was publishing for all that time.
+        NestedCallError
+            Called from the function given to `update`.
+        """
+        self._writers.run(self._apply_queued, call="flush", timeout=checked_seconds(timeout))
+        self._failures.report()
+        return self.current
+
+    @property
+    def stats(self) -> ManagerStats:
+        """How much was published, what waits, what is kept."""
+        history, thread = self._history, self._queue.thread
+        return ManagerStats(
+            version=version_number(self.current),
+            published=self._published,
+            coalesced=self._coalesced,
+            failed=self._failures.total,
+            queued=len(self._queue),
+            retained=len(history.snapshots),
+            retained_bytes=history.nbytes,
+            merges=self._merging.merges,
+            last_publish_seconds=self._last_seconds,
+            writer_alive=thread is not None and thread.is_alive(),
+        )
+
+    def close(self, timeout: Any = 5.0) -> None:
+        """Take no more changes, apply what is scheduled, and end the writer thread and all watches. Reading goes on.
+
+        Parameters
+        ----------
+        timeout : float, timedelta or None
+            How long that may wait for other threads that publish, in seconds.
+
+        Raises
+        ------
+        ManagerBusyError
+            Another thread was publishing for all that time. The manager is closed; what is scheduled still waits, is applied when
+            that thread is done, and another `close` waits for it.
+        NestedCallError
+            Called from the function given to `update`; nothing was closed.
+        Exception
+            As `flush`: the errors of operations that failed.
+        """
+        self._writers.check_not_mine("close")
+        seconds = checked_seconds(timeout)
+        self._refusal = self._refusal or "the manager was closed"
+        self._queue.close()
+        try:
+            self._writers.run(self._apply_queued, call="close", timeout=seconds)
+        finally:
+            self._queue.stop()
+            self._changes.end()
+        thread = self._queue.thread
+        if thread is not None:
+            thread.join(seconds)
+        self._failures.report()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            self.close()
+        except Exception:
+            if error is None:  # what went wrong inside is more to the point
+                raise
+
+    def __repr__(self) -> str:
+        history = self._history.snapshots
+        return f"SnapshotManager(version {self.current.version}, {len(history)} kept, {len(self._queue)} operations scheduled)"
+
+    def _apply_queued(self) -> None:
+        """Apply and publish all that is scheduled; the caller holds the writers' lock."""
+        began, before, failed = time.perf_counter(), self.current, False
+        try:
+            operations = self._queue.take()
+            if operations:
+                self._failures.add(*self._apply(before, operations, began))
+        except BaseException:  # Ctrl-C, or whatever else is not about the operations
+            failed = True
+            raise
+        finally:
+            self._queue.settle(put_back=failed and self.current is before)
+
+    def _apply(self, before: Snapshot, operations: Sequence[Operation], began: float) -> tuple[list[Exception], int]:
+        """Publish what operations make of the current snapshot; return the errors, and how many operations failed."""
+        batch = Batch(before, operations)
+        if batch.applied:
+            try:
+                self._install(batch.snapshot, began)
+            except Exception as error:  # somebody who is asked before a version becomes current refused it
+                error.add_note(f"when {len(batch.applied)} scheduled operations were to be published; none of them was")
+                return [*batch.errors, error], len(operations)
+        self._coalesced += len(batch.applied) - batch.edits
+        return batch.errors, len(operations) - len(batch.applied)
+
+    def _renew(self) -> None:
+        """In a forked child: the queue is the parent's, and no thread but this one is there."""
+        self._queue.renew()
+        self._failures.renew()
+        super()._renew()
+
+
+def _work(queue: OperationQueue, reference: weakref.ref[SnapshotManager]) -> None:
+    """What the writer thread does: it holds no manager while it waits."""
+    while queue.wait():
+        manager = reference()
+        if manager is not None:  # and it is not None: while something waits, the queue holds it
+            manager._writers.run(manager._apply_queued, call="schedule")
+        del manager
+
+
+def _finish(queue: OperationQueue, failures: Failures) -> None:
+    """When the manager is gone, or the interpreter about to exit: apply what waits, end the thread, tell what went wrong."""
+    manager = queue.owner
+    try:
+        if manager is not None:
+            manager._writers.run(manager._apply_queued, call="exit", timeout=_EXIT_SECONDS)
+    finally:
+        queue.stop()
+    failures.report()  # the interpreter prints it: nobody else will
+
+
+def _renew_all() -> None:
+    for manager in list(_managers):
+        manager._renew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_all)

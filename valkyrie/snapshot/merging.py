@@ -1,0 +1,82 @@
+"""Working waiting changes into the big arrays, beside the writers: none of them waits while a table is built.
+
+A merge begins from the current snapshot, on a thread of its own. When it is done, the current snapshot may be another one: what
+happened meanwhile to each table is then brought to its merged form (`valkyrie.tables.rebasing`), which costs what waits. A table
+that was built again or replaced meanwhile stays as it is. Either way the result has the content of the current snapshot, and
+takes its place under its version: what readers see does not change, but for the object.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from valkyrie.snapshot.snapshot import Snapshot
+from valkyrie.tables.rebasing import rebased
+
+__all__ = ["Merging", "caught_up"]
+
+
+class Merging:
+    """When to merge. Its methods are called by whoever holds the writers' lock.
+
+    Parameters
+    ----------
+    above : int or None
+        How many changes may wait; None merges never.
+
+    Attributes
+    ----------
+    is_under_way : bool
+    merges : int
+        How many snapshots were replaced by a merged one.
+    """
+
+    __slots__ = ("_above", "is_under_way", "merges")
+
+    def __init__(self, above: int | None) -> None:
+        self._above = above
+        self.is_under_way = False
+        self.merges = 0
+
+    def begin_if_due(self, snapshot: Snapshot, merge: Callable[[Snapshot], None]) -> None:
+        """Call ``merge(snapshot)`` on a thread of its own if it is time; it must end with `finished`, whatever happens."""
+        if self._above is None or self.is_under_way or snapshot.pending <= self._above:
+            return
+        self.is_under_way = True
+        try:
+            threading.Thread(target=merge, args=(snapshot,), name="valkyrie-snapshots-merge", daemon=True).start()
+        except RuntimeError:  # the interpreter is on its way out and starts no thread any more
+            self.is_under_way = False
+
+    def finished(self, *, of_use: bool) -> None:
+        """Take note that a merge is over, and of whether its outcome took the place of the current snapshot."""
+        self.merges += of_use
+        self.is_under_way = False
+
+    def renew(self) -> None:
+        """In a forked child: a merge that was under way is the parent's."""
+        self.is_under_way = False
+
+
+def caught_up(now: Snapshot, before: Snapshot, merged: Snapshot) -> Snapshot | None:
+    """A snapshot with the content of one and as much as possible of the arrays of another.
+
+    Parameters
+    ----------
+    now : Snapshot
+        Whose content it is to be.
+    before, merged : Snapshot
+        A snapshot, and its merged form.
+
+    Returns
+    -------
+    Snapshot or None
+        None if nothing of `merged` is of use.
+    """
+    result = now
+    for name, table in now.tables.items():
+        other = rebased(table, before.tables.get(name), merged.tables.get(name))
+        if other is not None and other.pending < table.pending:
+            result = result.with_table(name, other)
+    return None if result is now else result

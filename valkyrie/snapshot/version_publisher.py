@@ -1,0 +1,227 @@
+"""How a version comes after another: published by a caller, made by a function, an earlier one again, or merged.
+
+Whoever publishes holds one lock from before a version is made until it is current. Readers never take it.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+from valkyrie.errors import ArgumentError, ManagerClosedError, VersionConflictError
+from valkyrie.snapshot.arguments import checked_seconds, checked_snapshot, checked_whole
+from valkyrie.snapshot.history import creation_time, version_number
+from valkyrie.snapshot.kept_versions import KeptVersions
+from valkyrie.snapshot.merging import Merging, caught_up
+from valkyrie.snapshot.snapshot import Origin, Snapshot
+from valkyrie.snapshot.writers_lock import WritersLock
+
+__all__ = ["VersionPublisher"]
+
+
+class VersionPublisher(KeptVersions):
+    """What a `SnapshotManager` is without its queue; use that."""
+
+    __slots__ = (
+        "_before_install",
+        "_clock",
+        "_last_seconds",
+        "_merging",
+        "_published",
+        "_refusal",
+        "_token",
+        "_writers",
+    )
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        *,
+        history: int,
+        history_bytes: int,
+        clock: Callable[[], float],
+        merge_above: int | None,
+        read_only: str | None,
+    ) -> None:
+        snapshot = checked_snapshot(snapshot, "snapshot")
+        self._before_install: list[Callable[[Snapshot], None]] = []
+        self._clock = clock
+        self._last_seconds = math.nan
+        self._merging = Merging(merge_above)
+        self._published = 0
+        self._refusal = None if read_only is None else f"this manager is read-only: {read_only}"
+        self._token = object()
+        self._writers = WritersLock()
+        version = 1 if snapshot.version is None else snapshot.version
+        created_at = float(clock()) if snapshot.created_at is None else snapshot.created_at
+        super().__init__(self._stamped(snapshot, version, snapshot.parent, created_at), history, history_bytes)
+
+    def publish(self, snapshot: Snapshot, *, expected_version: int | None = None) -> Snapshot:
+        """Make a snapshot the current one, under the next version.
+
+        Parameters
+        ----------
+        snapshot : Snapshot
+            Edited from the current snapshot, or built from scratch; the current one itself may be published again.
+        expected_version : int, optional
+            Publish only if this is the current version. By default a snapshot that was edited from an earlier version of this
+            manager is refused, since it would undo what came between.
+
+        Returns
+        -------
+        Snapshot
+            As published, with version, parent and created_at.
+
+        Raises
+        ------
+        VersionConflictError
+            Another version was published meanwhile.
+        ManagerClosedError, NestedCallError, ArgumentError
+
+        Notes
+        -----
+        Waits for other threads that publish. Operations that are scheduled and not yet applied come after this version.
+        """
+        snapshot = checked_snapshot(snapshot, "snapshot")
+
+        def action() -> Snapshot:
+            self._check_open("publish")
+            began = time.perf_counter()
+            current, expected = self.current.version, expected_version
+            if expected is None and snapshot.origin is not None and snapshot.origin.manager is self._token:
+                expected = snapshot.origin.version
+            if expected is not None and expected != current:
+                what = "expected_version is" if expected_version is not None else "the snapshot was made from version"
+                raise VersionConflictError(
+                    f"publish(): {what} {expected}, but version {current} is current",
+                    hint="Make the change again from current, or use update(), which cannot conflict",
+                    expected=expected,
+                    current=current,
+                )
+            return self._install(snapshot, began)
+
+        return self._writers.run(action, call="publish")
+
+    def update(self, change: Callable[[Snapshot], Snapshot], *, timeout: Any = None) -> Snapshot:
+        """Publish what a function makes of the current snapshot; nobody else publishes meanwhile.
+
+        Parameters
+        ----------
+        change : callable
+            Takes the current snapshot, returns the one to publish. If it raises, the old version stays and the error passes. It
+            may read this manager and schedule operations, but not publish, update or flush.
+        timeout : float or timedelta, optional
+            How long to wait for other threads that publish, in seconds; the function may take as long as it likes.
+
+        Returns
+        -------
+        Snapshot
+            As published.
+
+        Raises
+        ------
+        ManagerBusyError
+            Another thread was publishing for all that time.
+        ManagerClosedError, NestedCallError, ArgumentError
+        """
+
+        def action() -> Snapshot:
+            self._check_open("update")
+            began = time.perf_counter()
+            return self._install(checked_snapshot(change(self.current), "what the function given to update() returned"), began)
+
+        return self._writers.run(action, call="update", timeout=checked_seconds(timeout))
+
+    def rollback(self, version: int) -> Snapshot:
+        """Publish the content of an earlier version again, as a new version with the same digest.
+
+        Raises
+        ------
+        VersionEvictedError
+            It is kept no longer; the error says which versions are.
+        ManagerClosedError, NestedCallError, ArgumentError
+        """
+        version = checked_whole(version, "version")
+
+        def action() -> Snapshot:
+            self._check_open("rollback")
+            began = time.perf_counter()
+            return self._install(self._history.of_version(version), began)
+
+        return self._writers.run(action, call="rollback")
+
+    def _check_open(self, call: str) -> None:
+        if self._refusal is not None:
+            raise ManagerClosedError(f"{call}(): {self._refusal}", hint="What it holds can still be read")
+
+    def _install(self, snapshot: Snapshot, began: float) -> Snapshot:
+        """Make a snapshot, on which work began by ``time.perf_counter``, the next version; the caller holds the writers' lock."""
+        before = self.current
+        now, earlier = float(self._clock()), creation_time(before)
+        stamped = self._stamped(
+            snapshot,
+            version_number(before) + 1,
+            before.digest,
+            now if now > earlier else earlier,  # a clock that is set back must not make times ambiguous
+        )
+        for hook in self._before_install:
+            hook(stamped)
+        self._replace_current(stamped, lambda history: history.add(stamped))
+        self._published += 1
+        self._last_seconds = time.perf_counter() - began
+        self._merging.begin_if_due(stamped, self._merge)
+        return stamped
+
+    def _install_foreign(self, snapshot: Snapshot) -> Snapshot:
+        """Make a snapshot current that another manager published: version, parent and time are kept.
+
+        Raises
+        ------
+        ArgumentError
+            Its version is not above the current one.
+        """
+
+        def action() -> Snapshot:
+            began, before = time.perf_counter(), self.current
+            if snapshot.version is None or snapshot.version <= version_number(before):
+                raise ArgumentError(
+                    f"snapshot: version {snapshot.version} does not follow version {before.version}", hint="Versions only rise"
+                )
+            created_at = max(creation_time(snapshot), creation_time(before))
+            stamped = self._stamped(snapshot, snapshot.version, snapshot.parent, created_at)
+            self._replace_current(stamped, lambda history: history.add(stamped))
+            self._published += 1
+            self._last_seconds = time.perf_counter() - began
+            return stamped
+
+        return self._writers.run(action, call="install")
+
+    def _stamped(self, snapshot: Snapshot, version: int, parent: str | None, created_at: float) -> Snapshot:
+        origin = Origin(self._token, version)
+        return snapshot.as_published(version=version, parent=parent, created_at=created_at, origin=origin)
+
+    def _merge(self, before: Snapshot) -> None:
+        """Work what waits in a snapshot into its arrays; then put the outcome in the place of the current one, if it fits."""
+        merged: Snapshot | None = None
+        try:
+            merged = before.merged()
+        finally:
+            self._writers.run(lambda: self._finish_merge(before, merged), call="merge")
+
+    def _finish_merge(self, before: Snapshot, merged: Snapshot | None) -> None:
+        now, same = self.current, None
+        try:
+            result = None if merged is None else caught_up(now, before, merged)
+            if result is not None:
+                same = self._stamped(result, version_number(now), now.parent, creation_time(now))
+                self._replace_current(same, lambda history: history.replace_newest(same))
+        finally:
+            self._merging.finished(of_use=same is not None and self.current is same)
+
+    def _renew(self) -> None:
+        """In a forked child: no thread but this one is there, and none will finish what it was doing."""
+        self._writers.renew()
+        self._merging.renew()
+        super()._renew()
