@@ -10,7 +10,7 @@ array([ 2,  0, -1], dtype=int32)
 from valkyrie import errors
 from valkyrie.arrays import Columns
 from valkyrie.records import ROUTE
-from valkyrie.snapshot import Snapshot, load
+from valkyrie.snapshot import Change, Insert, ManagerStats, Modify, Remove, Replace, Snapshot, SnapshotManager, load
 from valkyrie.tables import IdTable, IdTableStats, PrefixTable, PrefixTableStats, RouteTable
 from valkyrie.versions import show_versions
 
@@ -18,13 +18,20 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ROUTE",
+    "Change",
     "Columns",
     "IdTable",
     "IdTableStats",
+    "Insert",
+    "ManagerStats",
+    "Modify",
     "PrefixTable",
     "PrefixTableStats",
+    "Remove",
+    "Replace",
     "RouteTable",
     "Snapshot",
+    "SnapshotManager",
     "__version__",
     "errors",
     "load",
