@@ -62,8 +62,8 @@ began = time.perf_counter()
 manager.update(lambda now: now.with_routes((moving, np.full(100, 3))))
 print(f"version {manager.current.version} after {(time.perf_counter() - began) * 1e6:.0f} us: {manager.current.pending} pending")
 
-held = snapshot.nbytes, sum({id(array): array.nbytes for version in (snapshot, manager.current) for array in version.arrays()}.values())
-print(f"one version {held[0] / 1e6:.1f} MB, both together {held[1] / 1e6:.1f} MB")
+both = {id(array): array.nbytes for version in (snapshot, manager.current) for array in version.arrays()}
+print(f"one version {snapshot.nbytes / 1e6:.1f} MB, both together {sum(both.values()) / 1e6:.1f} MB")
 
 # %% [markdown]
 # Writers that do not want to wait leave their changes to the manager's thread, which works all that has come together into
@@ -100,7 +100,7 @@ plan = vk.diff(manager.current, drained, tenants, load=load)
 plan
 
 # %%
-plan.plot();
+plan.plot()
 
 # %% [markdown]
 # ## What if?

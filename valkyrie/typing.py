@@ -10,6 +10,7 @@ import numpy.typing as npt
 __all__ = [
     "AnyArray",
     "BoolArray",
+    "Errors",
     "Int16Array",
     "Int32Array",
     "Int64Array",
@@ -48,3 +49,6 @@ LoadMode: TypeAlias = Literal["mmap", "copy"]
 
 Verify: TypeAlias = Literal["full", "header", "none"]
 """Which checksums of a ``.vks`` file are compared when it is loaded."""
+
+Errors: TypeAlias = Literal["coerce", "raise"]
+"""Whether a malformed key is missing, or an error."""

@@ -106,3 +106,22 @@ def test_warm_up():
     took = json.loads(run("warm-up", "--json").stdout)["seconds"]
     assert set(took) == {"ip", "digits", "text"}
     assert all(seconds is not None for seconds in took.values())
+
+
+def test_malformed_addresses_stop_a_file_unless_they_are_to_be_missing(files):
+    (files / "bad.csv").write_text("ip\n10.0.0.1\nbogus\n")
+    refused = run("route", "nets.vks", "bad.csv", "out.csv")
+    assert refused.exit_code != 0
+    assert "row 2 of column 'ip' is 'bogus'" in " ".join(refused.output.split())
+    assert not (files / "out.csv").exists()
+    assert run("route", "nets.vks", "bad.csv", "out.csv", "--errors", "coerce").exit_code == 0
+    assert (files / "out.csv").read_text().replace('"', "").splitlines()[1:] == ["10.0.0.1,1,ten", "bogus,,"]
+
+
+def test_words_of_bits_that_are_none(files):
+    (files / "bits.csv").write_text("word,n\n9223372036854775808,1\n-4,2\n")
+    (files / "ints.csv").write_text("word,n\n8,1\n-4,2\n")
+    for name in ("bits.csv", "ints.csv"):
+        refused = run("build", name, "b.vks", "--key", "word", "--kind", "bits", "--lengths", "n")
+        assert refused.exit_code not in (0, 70), refused.output
+        assert ("-4 in row 2" if name == "ints.csv" else "no 64-bit type") in refused.output

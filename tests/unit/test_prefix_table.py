@@ -423,3 +423,42 @@ def test_warm_up_compiles_ahead():
         env=os.environ | {"VALKYRIE_JIT": "0"}, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout == "False\n"
+
+
+@pytest.mark.parametrize(("prefixes", "options"), [
+    (["10.0.0.0/8", "2001:db8::/32"], {"kind": "ip"}),
+    (["4", "49"], {"kind": "digits"}),
+    (np.array([1 << 63], np.uint64), {"kind": "bits", "lengths": 1}),
+    (["a", "b"], {"kind": "bytes"}),
+    (["/a"], {"kind": "path"}),
+    (["uk"], {"kind": "suffix"}),
+    (["*.ck", "!www.ck"], {"kind": "suffix", "wildcards": True}),
+])  # fmt: skip
+def test_nobody_can_change_an_arena(prefixes, options):
+    table = vk.PrefixTable.build(prefixes, np.arange(len(prefixes))[::-1] + 3, **options)
+    for name, array in table.arena.items():
+        if len(array):
+            with pytest.raises(ValueError, match="WRITEABLE"):
+                array.flags.writeable = True
+            assert not array.flags.writeable, name
+
+
+def test_errors_name_the_position_among_all_that_was_given():
+    mixed = [ipaddress.ip_network("10.0.0.0/8"), "::/0", "bogus"]
+    with pytest.raises(vk.errors.ArgumentError, match="'bogus' at position 2"):
+        vk.PrefixTable.build(mixed, kind="ip")
+
+
+def test_unknown_words_for_errors_are_refused_by_every_kind():
+    for kind in ("bytes", "path", "suffix", "ip", "digits"):
+        table = vk.PrefixTable.build(["1.0.0.0/8" if kind == "ip" else "1"], kind=kind)
+        for ask in (table.lookup_many, table.all_matches_many, table.locate):
+            with pytest.raises(vk.errors.ArgumentError, match="errors"):
+                ask(["1"], errors="ignore")
+
+
+def test_routes_of_malformed_keys_can_be_errors():
+    table = vk.RouteTable.build({"net": ["10.0.0.0/8"], "name": ["ten"]}, key="net", kind="ip")
+    assert table.route_many(["10.1.1.1", "bogus"], "name") == ["ten", None]
+    with pytest.raises(vk.errors.ArgumentError, match="'bogus' at position 1"):
+        table.route_many(["10.1.1.1", "bogus"], "name", errors="raise")

@@ -3,7 +3,7 @@
 numba costs 0.3 s to import and a kernel up to a second to compile, so neither happens before it pays. A compiled kernel serves
 every batch. Until it is compiled, a batch of fewer than `COMPILE_FROM` rows goes to the twin, and so does a call that finds
 another thread compiling; a larger batch compiles in the thread that brought it. There are no background threads. Without numba,
-or with ``VALKYRIE_JIT=0``, the twin serves everything. Both give the same answers.
+or with ``VALKYRIE_JIT=0``, or where numba does not work, the twin serves everything. Both give the same answers.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import importlib
 import importlib.util
 import os
 import threading
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -21,10 +22,14 @@ COMPILE_FROM = 4096
 """Rows of a batch that is worth compiling for."""
 
 _compiling = threading.Lock()
+_unusable = False
+"""Set for good when numba could not compile here, or may hang if it tried."""
 
 
 def jit_wanted() -> bool:
-    """Whether kernels may be compiled: numba is installed, and neither ``VALKYRIE_JIT=0`` nor ``NUMBA_DISABLE_JIT=1`` is set."""
+    """Whether kernels may be compiled: numba works, and neither ``VALKYRIE_JIT=0`` nor ``NUMBA_DISABLE_JIT=1`` is set."""
+    if _unusable:
+        return False
     off = os.environ.get("VALKYRIE_JIT", "1") == "0" or os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
     return not off and importlib.util.find_spec("numba") is not None
 
@@ -83,15 +88,28 @@ class Kernel:
         return self._compiled is not None
 
     def _compile(self, warm: Callable[[Callable[..., Any]], None]) -> Callable[..., Any]:
-        function: Callable[..., Any] = getattr(importlib.import_module(self._module), self._name)
-        warm(function)
+        """The compiled form or, where that fails, the twin."""
+        global _unusable
+        try:
+            function: Callable[..., Any] = getattr(importlib.import_module(self._module), self._name)
+            warm(function)
+        except Exception as error:  # an installation that does not fit numpy or the machine fails in any way it likes
+            _unusable = True
+            warnings.warn(
+                f"numba is installed but does not work here ({type(error).__name__}: {error}); numpy answers in its place, more"
+                " slowly. Mend the installation of numba, or set VALKYRIE_JIT=0",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            return self.twin
         self._compiled = function
         return function
 
 
 def _renew_lock() -> None:
-    """In a forked child: the thread that was compiling is not there."""
-    global _compiling
+    """In a forked child: the thread that was compiling is not there, but numba's own lock is still held for it."""
+    global _compiling, _unusable
+    _unusable = _unusable or _compiling.locked()
     _compiling = threading.Lock()
 
 

@@ -8,12 +8,18 @@ from types import ModuleType
 
 from valkyrie.errors import MissingExtraError
 
-__all__ = ["installed", "loaded", "pyarrow"]
+__all__ = ["installed", "is_masked", "loaded", "pyarrow"]
 
 
 def loaded(name: str) -> ModuleType | None:
     """Return the module if the program has imported it: an object of a library that is not loaded cannot exist."""
     return sys.modules.get(name)
+
+
+def is_masked(array: object) -> bool:
+    """Whether it is a masked array of numpy's, which imports the module of those when it is first asked for: 10 ms."""
+    masked = loaded("numpy.ma")
+    return masked is not None and isinstance(array, masked.MaskedArray)
 
 
 def installed(name: str) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 
 from valkyrie.arrays.containers import Container
 from valkyrie.arrays.key_kinds import DtypeName, KeyColumn, Lookup, refused, require_kind, untyped_column
+from valkyrie.arrays.libraries import is_masked
 from valkyrie.arrays.list_keys import from_objects
 from valkyrie.arrays.strings import Strings
 from valkyrie.errors import ArgumentError
@@ -109,7 +110,7 @@ def string_nulls(array: AnyArray) -> BoolArray | None:
 
 def _mask(array: AnyArray) -> BoolArray | None:
     # the plain test first: numpy loads np.ma only when it is named
-    if type(array) is np.ndarray or not isinstance(array, np.ma.MaskedArray):
+    if type(array) is np.ndarray or not is_masked(array):
         return None
     nulls: BoolArray = np.ma.getmaskarray(array)
     return nulls if nulls.any() else None

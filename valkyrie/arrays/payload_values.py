@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from valkyrie.arrays.libraries import is_masked
 from valkyrie.arrays.numpy_keys import string_nulls
 from valkyrie.arrays.strings import Strings
 from valkyrie.arrays.time_units import with_not_a_time
@@ -31,7 +32,7 @@ def unfit(name: str, got: str, hint: str = _ALLOWED, **data: Any) -> ArgumentErr
 
 def ndarray_values(array: AnyArray, name: str) -> PayloadValues:
     """Read a payload column from an array of one dimension; the mask of a masked array marks nulls, and so does NaT."""
-    nulls = np.ma.getmaskarray(array) if isinstance(array, np.ma.MaskedArray) else None
+    nulls = np.ma.getmaskarray(array) if is_masked(array) else None
     array = np.asarray(array)
     dtype = array.dtype
     got = f"numpy {dtype}"

@@ -83,7 +83,7 @@ def build(
     if lengths is not None:
         require_column(frame.column_names, lengths)
     if kind == "bits":
-        frame = frame.set_column(0, chosen, frame.column(0).cast("uint64"))
+        frame = frame.set_column(0, chosen, _words(frame.column(0), source, chosen))
     read = time.perf_counter()
     table: IdTable | PrefixTable | RouteTable
     index: IdTable | PrefixTable
@@ -138,6 +138,24 @@ def build(
             "seconds": ", ".join(f"{step} {value:.2f}" for step, value in seconds.items()),
         }
     )
+
+
+def _words(keys: pa.ChunkedArray, source: str, name: str) -> pa.ChunkedArray:
+    """A column of integers as words of bits.
+
+    Raises
+    ------
+    SourceError
+        One is negative.
+    """
+    values = keys.to_numpy()
+    if values.dtype.kind == "i" and len(values) and values.min() < 0:
+        row = int((values < 0).argmax())
+        raise SourceError(
+            f"{source}: column {name!r} is {values[row]} in row {row + 1:,}, and no word of bits",
+            hint="Words of bits are whole numbers from 0 to 2**64 - 1, aligned to the left",
+        )
+    return keys.cast("uint64")
 
 
 def _refuse_nulls(keys: pa.ChunkedArray, source: str, name: str) -> None:

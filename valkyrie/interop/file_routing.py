@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from valkyrie.interop.key_text import KeyText, is_text
 from valkyrie.interop.ndjson import JsonKeys
 from valkyrie.parallel import thread_count
 from valkyrie.tables import IdTable, PrefixTable, RouteTable
+from valkyrie.typing import Errors
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,7 +43,7 @@ class FileKeys:
     mistyped: bool = field(default=False)
 
     @classmethod
-    def of(cls, index: Index, path: str, name: str, errors: Literal["raise", "coerce"], *, keep_text: bool) -> FileKeys:
+    def of(cls, index: Index, path: str, name: str, errors: Errors, *, keep_text: bool) -> FileKeys:
         """Keys of the column `name` of `path` for the table `index`."""
         if errors not in ("raise", "coerce"):
             raise ArgumentError(
@@ -127,8 +128,10 @@ class RoutedColumns:
     text: KeyText
 
     @classmethod
-    def of(cls, table: Index | RouteTable, columns: str | Sequence[str] | None, threads: int | None) -> RoutedColumns:
-        """All or some of the payload columns of a table.
+    def of(
+        cls, table: Index | RouteTable, columns: str | Sequence[str] | None, threads: int | None, errors: Errors = "coerce"
+    ) -> RoutedColumns:
+        """All or some of the payload columns of a table; `errors` says what becomes of malformed addresses and numbers.
 
         Raises
         ------
@@ -146,7 +149,7 @@ class RoutedColumns:
                     f"columns={names}: the table has no payload",
                     hint=f"It maps keys to rows: the one column is {ROW!r}",
                 )
-        return cls(table, tuple(names), threads, KeyText(_written_kind(index), _unsigned(index), "raise", "", ""))
+        return cls(table, tuple(names), threads, KeyText(_written_kind(index), _unsigned(index), errors, "", ""))
 
     @property
     def index(self) -> Index:
@@ -175,7 +178,7 @@ class RoutedColumns:
     def route(self, keys: pa.Array) -> tuple[list[pa.Array], int]:
         """Routed columns of a batch of keys, and how many of the keys the table does not hold."""
         pa = require_pyarrow()
-        rows = self.index.locate(keys, threads=thread_count(self.threads)).rows
+        rows = self.index.locate(keys, errors=self.text.errors, threads=thread_count(self.threads)).rows
         absent = int(np.count_nonzero(rows < 0))
         if not isinstance(self.table, RouteTable) or self.names == (ROW,):
             return [pa.array(rows, mask=rows < 0)], absent

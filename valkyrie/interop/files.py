@@ -203,7 +203,7 @@ def route_file(
     out_form = file_format(out, out_format, argument="out")
     with ExitStack() as stack:
         opened = open_source(stack, source, options)
-        routed = RoutedColumns.of(table, columns, threads)
+        routed = RoutedColumns.of(table, columns, threads, errors)
         name = _key_name(key, table.key_name if isinstance(table, RouteTable) else "id", opened.names, source)
         keys = FileKeys.of(routed.index, source, name, errors, keep_text=out_form.delimited)
         wanted = [name] if only else None
@@ -224,7 +224,12 @@ def route_file(
         ):
             for batch in _sliced(stream.batches, batch_rows):
                 wanted_keys, own = keys.split(batch, rows)
-                values, absent = routed.route(wanted_keys)
+                try:
+                    values, absent = routed.route(wanted_keys)
+                except ArgumentError as error:
+                    if "position" not in error.data:
+                        raise
+                    raise keys.text.malformed(error, rows) from error
                 sink.write(require_pyarrow().RecordBatch.from_arrays([*own, *values], schema=schema))
                 rows += batch.num_rows
                 missing += absent

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from valkyrie.errors import KeyTypeError
+from valkyrie.errors import ArgumentError, KeyTypeError
 from valkyrie.interop.file_errors import require_pyarrow
 from valkyrie.interop.uuid_text import uuids_from_text, uuids_to_text
 
@@ -171,6 +171,10 @@ class KeyText:
         mask = ~valid | nulls
         validity = pa.py_buffer(np.packbits(~mask, bitorder="little")) if mask.any() else None
         return pa.Array.from_buffers(pa.binary(16), len(column), [validity, pa.py_buffer(uuids)])
+
+    def malformed(self, error: ArgumentError, first_row: int) -> KeyTypeError:
+        """The error for a text that a table found to be malformed, with its row in the file."""
+        return self._no_key(first_row + error.data["position"], error.data["value"], "a key of the table")
 
     def _check(self, column: pa.Array, valid: np.ndarray[Any, np.dtype[np.bool_]], first_row: int, wanted: str) -> None:
         if self.errors == "coerce" or valid.all():

@@ -22,6 +22,7 @@ from valkyrie.snapshot.arguments import checked_seconds, checked_whole
 from valkyrie.snapshot.failures import Failures
 from valkyrie.snapshot.history import version_number
 from valkyrie.snapshot.manager_stats import ManagerStats
+from valkyrie.snapshot.merging import MergeAbove
 from valkyrie.snapshot.operation_queue import OperationQueue
 from valkyrie.snapshot.operations import Batch, Operation
 from valkyrie.snapshot.snapshot import Snapshot
@@ -48,8 +49,9 @@ class SnapshotManager(VersionPublisher):
         How many scheduled operations may wait.
     clock : callable
         Gives the time of a version, in seconds since the epoch. If it goes back, times stand still until it has caught up.
-    merge_above : int or None
-        So many changes may wait beside the big arrays of a snapshot; beyond, they are worked in on a thread beside the writers.
+    merge_above : int, "auto" or None
+        So many changes may wait beside the big arrays of a snapshot; "auto" is as many as lookups hardly feel, one key in 2,048
+        of a table. Beyond, they are worked in on a thread beside the writers.
         The merged snapshot takes the place of the current one under the same version and digest. None merges never.
     read_only : str, optional
         Why nothing can be published here: for managers that follow another.
@@ -86,7 +88,7 @@ class SnapshotManager(VersionPublisher):
         history_bytes: int = 1 << 30,
         queue: int = 65_536,
         clock: Callable[[], float] = time.time,
-        merge_above: int | None = 4_096,
+        merge_above: MergeAbove = "auto",
         read_only: str | None = None,
     ) -> None:
         super().__init__(
@@ -94,7 +96,7 @@ class SnapshotManager(VersionPublisher):
             history=checked_whole(history, "history", least=1),
             history_bytes=checked_whole(history_bytes, "history_bytes", least=0),
             clock=clock,
-            merge_above=None if merge_above is None else checked_whole(merge_above, "merge_above", least=0),
+            merge_above=merge_above if merge_above in ("auto", None) else checked_whole(merge_above, "merge_above", least=0),
             read_only=read_only,
         )
         self._coalesced = 0

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Literal, TypeAlias
 
 from valkyrie.snapshot.snapshot import Snapshot
 from valkyrie.tables.rebasing import rebased
 
-__all__ = ["Merging", "caught_up"]
+__all__ = ["MergeAbove", "Merging", "caught_up"]
+
+MergeAbove: TypeAlias = int | Literal["auto"] | None
 
 
 class Merging:
@@ -22,8 +25,8 @@ class Merging:
 
     Parameters
     ----------
-    above : int or None
-        How many changes may wait; None merges never.
+    above : int, "auto" or None
+        How many changes may wait; "auto" until lookups feel it, None for ever.
 
     Attributes
     ----------
@@ -34,14 +37,15 @@ class Merging:
 
     __slots__ = ("_above", "is_under_way", "merges")
 
-    def __init__(self, above: int | None) -> None:
+    def __init__(self, above: MergeAbove) -> None:
         self._above = above
         self.is_under_way = False
         self.merges = 0
 
     def begin_if_due(self, snapshot: Snapshot, merge: Callable[[Snapshot], None]) -> None:
         """Call ``merge(snapshot)`` on a thread of its own if it is time; it must end with `finished`, whatever happens."""
-        if self._above is None or self.is_under_way or snapshot.pending <= self._above:
+        due = snapshot.merge_due if self._above == "auto" else self._above is not None and snapshot.pending > self._above
+        if self.is_under_way or not due:
             return
         self.is_under_way = True
         try:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self, TypeAlias
 
 import numpy as np
 
@@ -26,7 +26,10 @@ from valkyrie.snapshot.kinds import fitting_tables, one_table
 from valkyrie.tables import IdTable, PrefixTable, RouteTable
 from valkyrie.typing import AnyArray, Int16Array, Int32Array, LoadMode, OnDuplicate, UInt8Array, Verify
 
-__all__ = ["Origin", "Snapshot"]
+__all__ = ["Lineage", "Origin", "Snapshot"]
+
+Lineage: TypeAlias = str | Mapping[str, Table] | None
+"""A digest or, while nobody has asked for it, the tables to compute it from: to publish must not cost a look at every key."""
 
 _OK, _MISS = records.STATUS.index("ok"), records.STATUS.index("miss")
 _MOST_TABLES = 32_767
@@ -64,7 +67,7 @@ class Snapshot:
     created_at: float | None
     origin: Origin | None
     _digest: str | None
-    _parent: str | Mapping[str, Table] | None
+    _parent: Lineage
     _file: str | None
 
     def __init__(self, tables: Mapping[str, Table], **facts: Any) -> None:
@@ -126,6 +129,16 @@ class Snapshot:
             digest = content_digest(self._parent)
             object.__setattr__(self, "_parent", digest)
             return digest
+        return self._parent
+
+    @property
+    def lineage(self) -> Lineage:
+        """What a snapshot that follows on this one has as its parent."""
+        return self.tables if self._digest is None else self._digest
+
+    @property
+    def parent_lineage(self) -> Lineage:
+        """The parent, computed or not."""
         return self._parent
 
     @property
@@ -229,13 +242,13 @@ class Snapshot:
             return self
         return type(self)(tables, **self._facts())
 
-    def as_published(self, *, version: int, parent: str | Mapping[str, Table] | None, created_at: float, origin: Origin) -> Self:
+    def as_published(self, *, version: int, parent: Lineage, created_at: float, origin: Origin) -> Self:
         """This content as a version: for those who publish.
 
         Parameters
         ----------
         parent : str, mapping of tables or None
-            The digest of the version before, or its tables, to compute it from when someone asks.
+            The `lineage` of the version before.
         """
         facts = self._facts() | {"version": version, "parent": parent, "created_at": created_at, "origin": origin}
         return type(self)(self.tables, **facts)
@@ -391,7 +404,7 @@ class Snapshot:
 
     def _edited(self, tables: Mapping[str, Table]) -> Self:
         origin = self.origin
-        parent: str | Mapping[str, Table] = self.tables if self._digest is None else self._digest
+        parent = self.lineage
         if not isinstance(parent, str) and not _share(self.tables, tables):
             parent = self.digest  # the tables themselves would keep big arrays alive that nothing else needs
         return type(self)(tables, parent=parent, origin=origin)

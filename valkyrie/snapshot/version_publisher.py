@@ -14,8 +14,8 @@ from valkyrie.errors import ArgumentError, ManagerClosedError, VersionConflictEr
 from valkyrie.snapshot.arguments import checked_seconds, checked_snapshot, checked_whole
 from valkyrie.snapshot.history import creation_time, version_number
 from valkyrie.snapshot.kept_versions import KeptVersions
-from valkyrie.snapshot.merging import Merging, caught_up
-from valkyrie.snapshot.snapshot import Origin, Snapshot
+from valkyrie.snapshot.merging import MergeAbove, Merging, caught_up
+from valkyrie.snapshot.snapshot import Lineage, Origin, Snapshot
 from valkyrie.snapshot.writers_lock import WritersLock
 
 __all__ = ["VersionPublisher"]
@@ -42,7 +42,7 @@ class VersionPublisher(KeptVersions):
         history: int,
         history_bytes: int,
         clock: Callable[[], float],
-        merge_above: int | None,
+        merge_above: MergeAbove,
         read_only: str | None,
     ) -> None:
         snapshot = checked_snapshot(snapshot, "snapshot")
@@ -163,7 +163,7 @@ class VersionPublisher(KeptVersions):
         stamped = self._stamped(
             snapshot,
             version_number(before) + 1,
-            before.digest,
+            before.lineage,
             now if now > earlier else earlier,  # a clock that is set back must not make times ambiguous
         )
         for hook in self._before_install:
@@ -198,7 +198,7 @@ class VersionPublisher(KeptVersions):
 
         return self._writers.run(action, call="install")
 
-    def _stamped(self, snapshot: Snapshot, version: int, parent: str | None, created_at: float) -> Snapshot:
+    def _stamped(self, snapshot: Snapshot, version: int, parent: Lineage, created_at: float) -> Snapshot:
         origin = Origin(self._token, version)
         return snapshot.as_published(version=version, parent=parent, created_at=created_at, origin=origin)
 
@@ -215,7 +215,7 @@ class VersionPublisher(KeptVersions):
         try:
             result = None if merged is None else caught_up(now, before, merged)
             if result is not None:
-                same = self._stamped(result, version_number(now), now.parent, creation_time(now))
+                same = self._stamped(result, version_number(now), now.parent_lineage, creation_time(now))
                 self._replace_current(same, lambda history: history.replace_newest(same))
         finally:
             self._merging.finished(of_use=same is not None and self.current is same)

@@ -31,10 +31,10 @@ from valkyrie.tables.ids.patch import Patch, found_rows
 from valkyrie.tables.ids.scalar_keys import scalar_key
 from valkyrie.tables.ids.stats import IdTableStats, id_table_stats
 from valkyrie.tables.ids.sums import id_table_sum
-from valkyrie.tables.located import Located, check_out, checked_missing, checked_rows
+from valkyrie.tables.located import Located, check_errors, check_out, checked_missing, checked_rows
 from valkyrie.tables.stored_table import StoredTable
 from valkyrie.tables.texts import PIECE, scratch_bytes, text_piece
-from valkyrie.typing import AnyArray, BoolArray, Int32Array, Kind, OnDuplicate, UInt8Array
+from valkyrie.typing import AnyArray, BoolArray, Errors, Int32Array, Kind, OnDuplicate, UInt8Array
 
 __all__ = ["IdTable"]
 
@@ -302,8 +302,12 @@ class IdTable(StoredTable, IdTableReader):
             self._find(mended, rows, missing, threads)
         return rows
 
-    def locate(self, keys: Any, *, threads: int = 1) -> Located:
-        """The rows of keys, -1 where there is none, and the container that results go back into; errors as `get_many`."""
+    def locate(self, keys: Any, *, errors: Errors = "coerce", threads: int = 1) -> Located:
+        """The rows of keys, -1 where there is none, and the container that results go back into; errors as `get_many`.
+
+        No key is malformed here, whatever `errors` says of such.
+        """
+        check_errors(errors)
         column = self._query_column(keys)
         return Located(self.get_column(column, threads=threads), column.box)
 

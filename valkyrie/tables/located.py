@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from valkyrie.arrays import Container
+from valkyrie.arrays.libraries import is_masked
 from valkyrie.errors import ArgumentError
 from valkyrie.records import MAX_ROWS
 from valkyrie.typing import Int32Array
 
-__all__ = ["Located", "check_out", "checked_missing", "checked_rows"]
+__all__ = ["Located", "check_errors", "check_out", "checked_missing", "checked_rows"]
 
 
 _FLAT = "Give a flat array of int32"
@@ -45,7 +46,7 @@ def checked_rows(rows: Any, n: int) -> Int32Array | None:
         values = np.asarray(rows)
     except ValueError as error:
         raise ArgumentError(f"rows must be one whole number a key; got {type(rows).__name__}: {error}", hint=_FLAT) from error
-    if isinstance(rows, np.ma.MaskedArray) and np.ma.getmaskarray(rows).any():
+    if is_masked(rows) and np.ma.getmaskarray(rows).any():
         raise ArgumentError("rows: a row is masked", hint="Drop keys without a row first")
     if values.dtype.kind not in "iu" and values.size:
         raise ArgumentError(f"rows must be whole numbers; got dtype {values.dtype}", hint=_FLAT)
@@ -88,3 +89,9 @@ def check_out(out: Any, n: int, *borrowed: Any) -> None:
         raise ArgumentError("out must be contiguous, aligned and writeable", hint="Use np.empty(n, np.int32)")
     if any(isinstance(array, np.ndarray) and np.may_share_memory(out, array) for array in borrowed):
         raise ArgumentError("out shares memory with keys", hint="Give an array of its own")
+
+
+def check_errors(errors: str) -> None:
+    """Raise ArgumentError unless ``errors`` is one of the two words."""
+    if errors not in ("coerce", "raise"):
+        raise ArgumentError(f'errors must be "coerce" or "raise"; got {errors!r}', argument="errors", value=errors)

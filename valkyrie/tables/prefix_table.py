@@ -24,21 +24,20 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from valkyrie import records
-from valkyrie._native import PrefixChains, PrefixTableReader, gather
+from valkyrie._native import PrefixChains, PrefixTableReader, freeze, gather
 from valkyrie.errors import ArgumentError, KeyTypeError
 from valkyrie.parallel import thread_count
 from valkyrie.tables.content_sum import ContentSum
-from valkyrie.tables.located import Located, check_out, checked_missing, checked_rows
+from valkyrie.tables.located import Located, check_errors, check_out, checked_missing, checked_rows
 from valkyrie.tables.prefixes.building import built_index, stored_index
 from valkyrie.tables.prefixes.index import PrefixIndex
-from valkyrie.tables.prefixes.keys import Errors
 from valkyrie.tables.prefixes.merging import replaced, require_known
 from valkyrie.tables.prefixes.rank_rows import checked_rows_by_rank, stored_rows, taken
 from valkyrie.tables.prefixes.single import one_key, one_prefix
 from valkyrie.tables.prefixes.stats import PrefixTableStats
 from valkyrie.tables.prefixes.wildcard_index import WildcardIndex
 from valkyrie.tables.stored_table import StoredTable
-from valkyrie.typing import AnyArray, Int32Array, Int64Array, OnDuplicate, PrefixKind
+from valkyrie.typing import AnyArray, Errors, Int32Array, Int64Array, OnDuplicate, PrefixKind
 
 __all__ = ["PrefixTable"]
 
@@ -214,6 +213,7 @@ class PrefixTable(StoredTable, PrefixTableReader):
         KeyTypeError, ArgumentError
         """
         missing = checked_missing(missing)
+        check_errors(errors)
         ranks = self._index.match(keys, errors=errors, threads=thread_count(threads)).ranks
         lengths = taken(self._index.lengths, ranks, -1) if return_length else None
         rows = self._rows_of(ranks, missing)
@@ -254,6 +254,7 @@ class PrefixTable(StoredTable, PrefixTableReader):
         rows : ndarray of int32
             Those of key i are ``rows[offsets[i]:offsets[i + 1]]``.
         """
+        check_errors(errors)
         ranks = self._index.match(keys, errors=errors, threads=thread_count(threads)).ranks
         offsets = np.zeros(len(ranks) + 1, np.int64)
         np.cumsum(taken(self._depth(), ranks, 0), out=offsets[1:])
@@ -422,7 +423,7 @@ class PrefixTable(StoredTable, PrefixTableReader):
         header["kind"] = records.PREFIX_KINDS.index(self.kind)
         header["entries"] = len(self)
         header["wildcards"] = self._wildcards
-        columns = {"header": header} | {f"search/{name}": values for name, values in self._index.to_columns().items()}
+        columns = {"header": freeze(header)} | {f"search/{name}": values for name, values in self._index.to_columns().items()}
         return columns if self._rows is None else columns | {"rows": self._rows}
 
     @classmethod
@@ -452,9 +453,10 @@ class PrefixTable(StoredTable, PrefixTableReader):
         """
         self._index.check(sample)
 
-    def locate(self, keys: Any, *, threads: int = 1) -> Located:
-        """The rows of keys, -1 where there is none, and the container that results go back into."""
-        ranks, box = self._index.match(keys, errors="coerce", threads=threads)
+    def locate(self, keys: Any, *, errors: Errors = "coerce", threads: int = 1) -> Located:
+        """The rows of keys, -1 where there is none, and the container that results go back into; as `lookup_many`."""
+        check_errors(errors)
+        ranks, box = self._index.match(keys, errors=errors, threads=threads)
         return Located(self._rows_of(ranks, -1), box)
 
     def __repr__(self) -> str:

@@ -16,7 +16,7 @@ from valkyrie.tables.id_table import IdTable
 from valkyrie.tables.payload import PayloadColumn, payload_columns, payload_digest
 from valkyrie.tables.prefix_table import PrefixTable
 from valkyrie.tables.stored_table import StoredTable
-from valkyrie.typing import AnyArray, Kind, OnDuplicate, PrefixKind
+from valkyrie.typing import AnyArray, Errors, Kind, OnDuplicate, PrefixKind
 
 __all__ = ["PREFIX_KINDS", "RouteTable"]
 
@@ -140,7 +140,13 @@ class RouteTable(StoredTable):
         return len(self.index)
 
     def route_many(
-        self, keys: Any, columns: str | Sequence[str] | None = None, *, missing: Any = None, threads: int | None = 1
+        self,
+        keys: Any,
+        columns: str | Sequence[str] | None = None,
+        *,
+        missing: Any = None,
+        errors: Errors = "coerce",
+        threads: int | None = 1,
     ) -> Any:
         """Route a column of keys.
 
@@ -156,6 +162,8 @@ class RouteTable(StoredTable):
             null. By default null. numpy arrays, and the structured array that several columns give for a list, have no
             nulls, so there it is NaN, NaT, -1, the maximum of unsigned integers, False, or empty text (None where text was
             not of fixed width). A list asked for one column holds None.
+        errors : {"coerce", "raise"}
+            Whether a malformed address or number is missing, or an error that names the first.
         threads : int or None
 
         Returns
@@ -184,7 +192,7 @@ class RouteTable(StoredTable):
             raise ArgumentError(f"columns: a name stands twice in {names}", hint="Ask for each column once")
         fills = fill_of(names, missing if isinstance(missing, Mapping) else dict.fromkeys(names, missing))
         workers = thread_count(threads)
-        rows, box = self.index.locate(keys, threads=workers)
+        rows, box = self.index.locate(keys, errors=errors, threads=workers)
         taken = {name: self._payload[name].take(rows, workers) for name in names}
         if single:
             answer, fill = taken[names[0]], fills.get(names[0])

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import xxhash
 
+from valkyrie.arrays.libraries import is_masked
 from valkyrie.errors import ArgumentError, SnapshotFormatError
 from valkyrie.records import MAX_ROWS
 from valkyrie.vks.format import (
@@ -130,7 +131,7 @@ def _checked_dtype(section: Section) -> np.dtype[Any]:
         raise _unfit(section, f"kind {section.kind!r} cannot be used", "Kinds are 4 to 16 of a-z 0-9 _ . -")
     if not isinstance(values, np.ndarray):
         raise _unfit(section, f"values must be a numpy array, got a {type(values).__name__}", "Use numpy.asarray()")
-    if isinstance(values, np.ma.MaskedArray):
+    if is_masked(values):
         raise _unfit(section, "values must not be masked", "Give the data and the mask as two sections")
     if values.ndim != 1:
         raise _unfit(section, f"values must have one dimension, got shape {values.shape}", "Use ravel()")

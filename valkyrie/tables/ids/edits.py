@@ -39,9 +39,9 @@ def edit_keys(column: KeyColumn, kind: str, *, is_signed: bool) -> BuildKeys:
     ArgumentError
         The table cannot hold a key.
     """
-    if column.untyped or column.n == 0:
+    if column.n == 0:
         return _none(kind, is_signed=is_signed)
-    if column.kind != kind:
+    if not column.untyped and column.kind != kind:
         raise KeyTypeError(
             f"keys: the table holds keys of kind {kind!r}, got kind {column.kind!r}", hint=f"Read them with kind={kind!r}"
         )

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from valkyrie._native import IdTableReader, freeze, id_patch
+from valkyrie._native import Block, IdTableReader, freeze, id_patch
 from valkyrie.errors import SnapshotFormatError
 from valkyrie.tables.ids.build import FLAT_UP_TO, build_from_keys
 from valkyrie.tables.ids.keys import BuildKeys
@@ -107,8 +107,10 @@ class Patch:
         hashes = keys.fingerprints(base.seed, base.hash, 1)
         pilots, words = base.pilots[:0], np.empty(0, np.uint64)
         if base.layout == "lines":
-            pilots = base.pilots.copy()
-            id_patch.mark_pilots(hashes, pilots)
+            block = Block(base.pilots.nbytes)  # on huge pages: small ones would cost more to get than the copy does
+            block.writable[:] = base.pilots
+            id_patch.mark_pilots(hashes, block.writable)
+            pilots = block.freeze()
         else:
             words = np.zeros(max(_LEAST_WORDS, 1 << (_BITS_PER_KEY * m // 64).bit_length()), np.uint64)
             id_patch.mark_filter(hashes, words)

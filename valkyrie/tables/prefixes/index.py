@@ -16,8 +16,7 @@ from valkyrie._native import PrefixReader
 from valkyrie.arrays import Container
 from valkyrie.errors import ArgumentError, DuplicateKeyError, KeyTypeError, SnapshotFormatError
 from valkyrie.tables.content_sum import ContentSum
-from valkyrie.tables.prefixes.keys import Errors
-from valkyrie.typing import AnyArray, BoolArray, Int32Array, Int64Array, OnDuplicate, PrefixKind
+from valkyrie.typing import AnyArray, BoolArray, Errors, Int32Array, Int64Array, OnDuplicate, PrefixKind
 
 __all__ = ["BuiltIndex", "Matches", "PrefixIndex", "raise_duplicate_prefixes", "ranks_of_rows", "without_duplicates"]
 

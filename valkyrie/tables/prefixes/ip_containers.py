@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from valkyrie.arrays import Container, KeyColumn, ListBox, NumpyBox, PolarsBox, key_column
-from valkyrie.arrays.libraries import loaded, pyarrow
+from valkyrie.arrays.libraries import is_masked, loaded, pyarrow
 from valkyrie.arrays.pandas_keys import pandas_box, pandas_dtype, pandas_objects
 from valkyrie.arrays.polars_keys import polars_objects
 from valkyrie.tables.prefixes.keys import any_of
@@ -26,11 +26,11 @@ def packed_column(keys: Any) -> Any:
     an Arrow array of another library, the same as pyarrow's; else the keys, as they are.
     """
     if isinstance(keys, np.ndarray):
-        if keys.dtype == np.uint8 and keys.ndim == 2 and keys.shape[1] in (4, 16) and not isinstance(keys, np.ma.MaskedArray):
+        if keys.dtype == np.uint8 and keys.ndim == 2 and keys.shape[1] in (4, 16) and not is_masked(keys):
             keys = np.ascontiguousarray(keys).reshape(-1).view(f"V{keys.shape[1]}")
         if keys.dtype != np.dtype("V4") or keys.ndim != 1:
             return keys
-        nulls = any_of(np.ma.getmaskarray(keys)) if isinstance(keys, np.ma.MaskedArray) else None
+        nulls = any_of(np.ma.getmaskarray(keys)) if is_masked(keys) else None
         numbers = np.ascontiguousarray(np.asarray(keys)).view(">u4")
         return KeyColumn("int", "int", numbers, len(numbers), NumpyBox(), nulls=nulls)
     keys, arrow_type = _arrow_form(keys)
@@ -51,7 +51,7 @@ def ip_objects(keys: Any) -> tuple[Sequence[Any], Container] | None:
         if keys.dtype != object or keys.ndim != 1:
             return None
         items: list[Any] = np.asarray(keys).tolist()
-        if isinstance(keys, np.ma.MaskedArray):
+        if is_masked(keys):
             items = [None if gone else item for item, gone in zip(items, np.ma.getmaskarray(keys).tolist(), strict=True)]
         return items, NumpyBox()
     pandas, polars = loaded("pandas"), loaded("polars")

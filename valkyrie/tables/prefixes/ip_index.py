@@ -17,8 +17,8 @@ from valkyrie.tables.prefixes.interval_prefixes import Ipv6Prefixes
 from valkyrie.tables.prefixes.ip_keys import ip_queries
 from valkyrie.tables.prefixes.ip_networks import ip_prefixes
 from valkyrie.tables.prefixes.ipv4_prefixes import Ipv4Prefixes
-from valkyrie.tables.prefixes.keys import Errors, IpColumn, IpPrefixes
-from valkyrie.typing import AnyArray, BoolArray, Int32Array, Int64Array, OnDuplicate, PrefixKind, UInt8Array
+from valkyrie.tables.prefixes.keys import IpColumn, IpPrefixes
+from valkyrie.typing import AnyArray, BoolArray, Errors, Int32Array, Int64Array, OnDuplicate, PrefixKind, UInt8Array
 
 __all__ = ["IpIndex"]
 

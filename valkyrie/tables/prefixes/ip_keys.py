@@ -18,11 +18,12 @@ from valkyrie.arrays import Container, KeyColumn, key_column
 from valkyrie.arrays.libraries import loaded
 from valkyrie.errors import KeyTypeError
 from valkyrie.parallel import thread_count
+from valkyrie.tables.located import check_errors
 from valkyrie.tables.prefixes.ip_containers import ip_objects, packed_column
 from valkyrie.tables.prefixes.ip_values import IpValues
-from valkyrie.tables.prefixes.keys import Errors, IpColumn, any_of, check_errors, read_only
+from valkyrie.tables.prefixes.keys import IpColumn, any_of, read_only
 from valkyrie.tables.prefixes.malformed import malformed, malformed_rows, parse_texts, value_count
-from valkyrie.typing import AnyArray, BoolArray, UInt8Array
+from valkyrie.typing import AnyArray, BoolArray, Errors, UInt8Array
 
 __all__ = ["ip_queries", "no_address", "texts_of"]
 

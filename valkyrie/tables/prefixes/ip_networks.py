@@ -86,7 +86,8 @@ def _read(prefixes: Any, argument: str) -> _Networks:
     return _from_text(column, argument)
 
 
-def _from_text(column: KeyColumn, argument: str) -> _Networks:
+def _from_text(column: KeyColumn, argument: str, positions: Sequence[int] | None = None) -> _Networks:
+    """Networks of text; `positions` are those of the rows among what the caller gave, for messages."""
     refuse_nulls(column.nulls, argument)
     out = _Networks.room(value_count(column))
 
@@ -96,7 +97,7 @@ def _from_text(column: KeyColumn, argument: str) -> _Networks:
         addresses.parse_networks(texts.address, texts.length, *arrays)
 
     parse_texts(column, parse, 1, argument)
-    malformed_rows(column, out.family == 0, "raise", argument, _WHAT, _MEND)
+    malformed_rows(column, out.family == 0, "raise", argument, _WHAT, _MEND, positions)
     if column.codes is None:
         return out
     v6 = out.v6.reshape(-1, 16)[column.codes].reshape(-1)
@@ -115,7 +116,7 @@ def _from_objects(items: Sequence[Any], argument: str) -> _Networks:
     texts = [i for i, item in enumerate(texts_of(items)) if item is not None]
     if texts:
         column = key_column([items[i] for i in texts], kind="bytes", argument=argument)
-        part = _from_text(column, argument)
+        part = _from_text(column, argument, texts)
         out.family[texts], out.v4[texts], out.lengths[texts] = part.family, part.v4, part.lengths
         out.v6.reshape(-1, 16)[texts] = part.v6.reshape(-1, 16)
     at = [i for i, *_ in found]

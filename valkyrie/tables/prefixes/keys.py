@@ -13,7 +13,7 @@ matches a prefix that is longer than itself.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Self
 
 import numpy as np
 
@@ -22,20 +22,17 @@ from valkyrie.errors import ArgumentError, KeyTypeError
 from valkyrie.typing import AnyArray, BoolArray, Int32Array, UInt8Array, UInt32Array, UInt64Array
 
 __all__ = [
-    "Errors",
     "IpColumn",
     "IpPrefixes",
     "WordColumn",
     "WordPrefixes",
     "any_of",
-    "check_errors",
     "leading_ones",
     "prefix_lengths",
     "read_only",
     "refuse_nulls",
 ]
 
-Errors: TypeAlias = Literal["coerce", "raise"]
 """What becomes of malformed queries: misses, or an error."""
 
 
@@ -165,12 +162,6 @@ class WordPrefixes:
     n: int
     words: UInt64Array
     lengths: UInt8Array
-
-
-def check_errors(errors: str) -> None:
-    """Raise ArgumentError unless ``errors`` is one of the two words."""
-    if errors not in ("coerce", "raise"):
-        raise ArgumentError(f'errors must be "coerce" or "raise"; got {errors!r}', argument="errors", value=errors)
 
 
 def any_of(flags: BoolArray | None) -> BoolArray | None:

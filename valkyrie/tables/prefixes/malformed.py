@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -10,9 +10,8 @@ from valkyrie._native import strings
 from valkyrie.arrays import KeyColumn
 from valkyrie.errors import ArgumentError
 from valkyrie.parallel import run
-from valkyrie.tables.prefixes.keys import Errors
 from valkyrie.tables.texts import PIECE, Texts, decode_text, scratch_bytes, text_piece
-from valkyrie.typing import BoolArray
+from valkyrie.typing import BoolArray, Errors
 
 __all__ = ["malformed", "malformed_rows", "parse_texts", "row_text", "value_count"]
 
@@ -45,7 +44,13 @@ def parse_texts(column: KeyColumn, parse: Callable[[Texts, int, int], None], thr
 
 
 def malformed_rows(
-    column: KeyColumn, bad: BoolArray | None, errors: Errors, argument: str, what: str, hint: str
+    column: KeyColumn,
+    bad: BoolArray | None,
+    errors: Errors,
+    argument: str,
+    what: str,
+    hint: str,
+    positions: Sequence[int] | None = None,
 ) -> BoolArray | None:
     """The flags of malformed values, None if none matters; with ``errors="raise"`` an error.
 
@@ -55,6 +60,8 @@ def malformed_rows(
         By value. Nulls, and entries of a dictionary that no row names, do not matter.
     what, hint : str
         What a text should have been, and what to do, for the message.
+    positions : sequence of int, optional
+        Where each row was in what the caller gave; by default where it is.
 
     Raises
     ------
@@ -71,7 +78,8 @@ def malformed_rows(
         return None
     if errors == "raise":
         position = int(np.argmax(rows))
-        raise malformed(argument, what, position, row_text(column, position), int(rows.sum()), hint)
+        text = row_text(column, position)
+        raise malformed(argument, what, position if positions is None else positions[position], text, int(rows.sum()), hint)
     return bad if column.codes is not None else rows
 
 

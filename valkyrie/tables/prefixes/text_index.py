@@ -18,12 +18,12 @@ from valkyrie.tables.prefixes.index import (
     raise_duplicate_prefixes,
     ranks_of_rows,
 )
-from valkyrie.tables.prefixes.keys import Errors, refuse_nulls
+from valkyrie.tables.prefixes.keys import refuse_nulls
 from valkyrie.tables.prefixes.malformed import parse_texts, row_text, value_count
 from valkyrie.tables.prefixes.text_build import FORMS, normalised
 from valkyrie.tables.prefixes.text_prefixes import TextPrefixes
 from valkyrie.tables.texts import Texts, decode_text, text_piece
-from valkyrie.typing import AnyArray, BoolArray, Int32Array, Int64Array, OnDuplicate, PrefixKind, UInt64Array
+from valkyrie.typing import AnyArray, BoolArray, Errors, Int32Array, Int64Array, OnDuplicate, PrefixKind, UInt64Array
 
 __all__ = ["TextIndex"]
 

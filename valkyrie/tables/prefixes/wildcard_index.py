@@ -18,16 +18,16 @@ from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 
-from valkyrie._native import TextReader, hashing
+from valkyrie._native import TextReader, freeze, hashing
 from valkyrie.arrays import key_column
 from valkyrie.errors import ArgumentError, KeyTypeError, SnapshotFormatError
 from valkyrie.tables.content_sum import ContentSum, entry_sum
 from valkyrie.tables.prefixes.index import BuiltIndex, Matches, PrefixIndex, ranks_of_rows, without_duplicates
-from valkyrie.tables.prefixes.keys import Errors, refuse_nulls
+from valkyrie.tables.prefixes.keys import refuse_nulls
 from valkyrie.tables.prefixes.malformed import parse_texts, value_count
 from valkyrie.tables.prefixes.text_index import TextIndex
 from valkyrie.tables.texts import decode_text
-from valkyrie.typing import AnyArray, BoolArray, Int32Array, Int64Array, OnDuplicate, PrefixKind, UInt8Array, UInt64Array
+from valkyrie.typing import AnyArray, BoolArray, Errors, Int32Array, Int64Array, OnDuplicate, PrefixKind, UInt8Array, UInt64Array
 
 __all__ = ["WildcardIndex"]
 
@@ -52,7 +52,7 @@ class WildcardIndex(PrefixIndex):
 
     def __init__(self, bases: TextIndex, base_of: Int32Array, sorts: UInt8Array) -> None:
         self.kind = "suffix"
-        self.bases, self.base_of, self.sorts = bases, base_of, sorts
+        self.bases, self.base_of, self.sorts = bases, _kept(base_of), _kept(sorts)
         n = bases.n
         self._first = np.searchsorted(base_of, np.arange(n + 1)).astype(np.int32)
         self._at_base, self._beyond = _winners(bases.parents, base_of, sorts)
@@ -176,6 +176,11 @@ class WildcardIndex(PrefixIndex):
 
 _OWN = ("base_of", "sorts")
 _AGAIN = "Build and save the table again"
+
+
+def _kept(array: AnyArray) -> AnyArray:
+    """The array, or a copy that nobody can change."""
+    return freeze(array) if array.flags.writeable else array
 
 
 def _parsed(prefixes: Any) -> tuple[list[str], UInt8Array]:

@@ -14,8 +14,8 @@ from valkyrie.tables.prefixes.bit_keys import bit_prefixes, bit_queries
 from valkyrie.tables.prefixes.digit_keys import digit_prefixes, digit_queries
 from valkyrie.tables.prefixes.index import BuiltIndex, Matches, PrefixIndex, ranks_of_rows, without_duplicates
 from valkyrie.tables.prefixes.interval_prefixes import Uint64Prefixes
-from valkyrie.tables.prefixes.keys import Errors, WordPrefixes
-from valkyrie.typing import AnyArray, BoolArray, Int32Array, Int64Array, OnDuplicate, PrefixKind, UInt8Array
+from valkyrie.tables.prefixes.keys import WordPrefixes
+from valkyrie.typing import AnyArray, BoolArray, Errors, Int32Array, Int64Array, OnDuplicate, PrefixKind, UInt8Array
 
 __all__ = ["WordIndex"]
 
