@@ -235,6 +235,8 @@ def _not_utf8(reason: Exception) -> ArgumentError:
 
 
 def _read_only(array: AnyArray) -> AnyArray:
+    if not array.flags.writeable:
+        return array  # the same object: who keeps arrays apart by identity sees that it is
     view = array.view()
     view.flags.writeable = False
     return view

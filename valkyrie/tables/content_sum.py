@@ -12,8 +12,8 @@ to say. Tests hold the results to fixed values.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, TypeVar, cast
 
 import numpy as np
 
@@ -21,6 +21,8 @@ from valkyrie._native import hashing
 from valkyrie.typing import AnyArray, Int32Array, UInt64Array
 
 __all__ = ["NOTHING", "ContentSum", "entry_sum", "record_sum", "remembered"]
+
+_T = TypeVar("_T")
 
 _KEY_SEEDS = (0x56414C4B59524945, 0x636F6E74656E7473)
 _ENTRY_SEEDS = (0x6B65792B726F7720, 0x726F772B6B657920)
@@ -87,19 +89,31 @@ def record_sum(records: AnyArray, rows: Int32Array) -> ContentSum:
     return entry_sum(len(records), hashes, rows)
 
 
-_known: dict[tuple[int, ...], tuple[tuple[weakref.ref[AnyArray], ...], ContentSum]] = {}
+_known: dict[tuple[object, ...], tuple[tuple[weakref.ref[AnyArray], ...], object]] = {}
 
 
-def remembered(arrays: tuple[AnyArray, ...], compute: Callable[[], ContentSum]) -> ContentSum:
-    """The sum that some arrays, which never change, make: computed once for as long as they live, whatever tables hold them."""
-    key = tuple(map(id, arrays))
+def remembered(arrays: Iterable[AnyArray], compute: Callable[[], _T], *facts: object) -> _T:
+    """What is computed from some arrays, which never change: once for as long as they live, whatever tables hold them.
+
+    Parameters
+    ----------
+    arrays : iterable of ndarray
+        Empty ones do not count: a table that is loaded makes its own.
+    compute : callable
+    facts : hashable
+        What else the result depends on.
+    """
+    some = tuple(array for array in arrays if array.nbytes)
+    if not some:
+        return compute()
+    key = (*map(id, some), *facts)
     found = _known.get(key)
-    if found is not None and all(ref() is array for ref, array in zip(found[0], arrays, strict=True)):
-        return found[1]
+    if found is not None and all(ref() is array for ref, array in zip(found[0], some, strict=True)):
+        return cast(_T, found[1])
     result = compute()
 
     def forget(_: weakref.ref[AnyArray]) -> None:
         _known.pop(key, None)
 
-    _known[key] = tuple(weakref.ref(array, forget) for array in arrays), result
+    _known[key] = tuple(weakref.ref(array, forget) for array in some), result
     return result

@@ -13,6 +13,7 @@ from valkyrie._native import freeze, gather, hashing
 from valkyrie.arrays import StringDictionary, Strings, default_missing, payload_column
 from valkyrie.errors import ArgumentError, SnapshotFormatError
 from valkyrie.parallel import run
+from valkyrie.tables.content_sum import remembered
 from valkyrie.typing import AnyArray, BoolArray, Int32Array
 from valkyrie.vks import first_impossible
 
@@ -159,7 +160,13 @@ def payload_columns(names: Sequence[str], raw: Sequence[Any], n: int) -> dict[st
 
 
 def payload_digest(columns: Mapping[str, PayloadColumn]) -> bytes:
-    """XXH3-128 of the names, types and values of columns, in their order: 16 bytes."""
+    """XXH3-128 of the names, types and values of columns, in their order: 16 bytes; computed once for the same arrays."""
+    arrays = (array for name, column in columns.items() for array in column.to_columns(name).values())
+    facts = ((name, column.dtype_name, len(column), column.nulls is None) for name, column in columns.items())
+    return remembered(arrays, lambda: _payload_digest(columns), "payload", *facts)
+
+
+def _payload_digest(columns: Mapping[str, PayloadColumn]) -> bytes:
     digest = xxhash.xxh3_128()
     for name, column in columns.items():
         raw = name.encode()
