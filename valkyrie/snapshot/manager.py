@@ -15,7 +15,7 @@ import time
 import weakref
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from valkyrie.errors import ArgumentError
 from valkyrie.snapshot.arguments import checked_seconds, checked_whole
@@ -27,6 +27,11 @@ from valkyrie.snapshot.operation_queue import OperationQueue
 from valkyrie.snapshot.operations import Batch, Operation
 from valkyrie.snapshot.snapshot import Snapshot
 from valkyrie.snapshot.version_publisher import VersionPublisher
+from valkyrie.typing import Verify
+
+if TYPE_CHECKING:
+    from valkyrie.snapshot.following import FollowingManager
+    from valkyrie.snapshot.publication import Publication
 
 __all__ = ["SnapshotManager"]
 
@@ -180,6 +185,121 @@ class SnapshotManager(VersionPublisher):
             last_publish_seconds=self._last_seconds,
             writer_alive=thread is not None and thread.is_alive(),
         )
+
+    def publish_to(self, directory: Any, *, retain: int = 16, durable: bool = True) -> Publication:
+        """Publish the current version, and each that follows, to a directory too, where other processes `follow` them.
+
+        Parameters
+        ----------
+        directory : path-like
+            Made if it is not there. It must be on a file system with locks; one manager publishes to it at a time.
+        retain : int
+            How many versions it keeps. What several share is there once.
+        durable : bool
+            Whether a version that was published outlives a power failure; that costs six calls of fsync a version. Without, it
+            outlives the process.
+
+        Returns
+        -------
+        Publication
+            Ends with `Publication.close`, or with the manager.
+
+        Raises
+        ------
+        DirectoryHeldError
+            Another manager publishes to it; the error says which process.
+        VersionConflictError
+            The directory is at a version that this manager has not come to: see `resume`.
+        SnapshotFormatError
+            Its CURRENT, or the version that it names, is damaged.
+        SourceError, ManagerClosedError, NestedCallError, ArgumentError
+
+        Notes
+        -----
+        From now on a version that cannot be written is not published: `publish` and the others raise SourceError, and the version
+        before stays current, here and there. Changes of the content alone are written: a hundred keys of ten million are a few
+        KiB.
+        """
+        from valkyrie.snapshot.publication import Publication
+
+        return Publication(self, directory, retain=retain, durable=durable)
+
+    @staticmethod
+    def follow(
+        directory: Any,
+        *,
+        poll: Any = 0.01,
+        verify: Verify = "full",
+        timeout: Any = 0.0,
+        history: int = 64,
+        history_bytes: int = 1 << 30,
+    ) -> FollowingManager:
+        """A read-only manager whose current snapshot is the one that another process publishes to a directory.
+
+        Parameters
+        ----------
+        directory : path-like
+        poll : float or timedelta
+            How often a thread looks whether there is a new version, in seconds.
+        verify : {"full", "header", "none"}
+            What is compared of files that are new, as for `valkyrie.load`. With "full", a version is taken only if its content
+            has the digest that was promised.
+        timeout : float, timedelta or None
+            How long to wait for the first version, in seconds.
+        history, history_bytes
+            As for a manager.
+
+        Returns
+        -------
+        FollowingManager
+            Its `follower` says what is wrong, if something is.
+
+        Raises
+        ------
+        SourceError
+            Nothing was published to the directory; a FileNotFoundError too.
+        SnapshotFormatError, DigestMismatchError, ArgumentError
+
+        Notes
+        -----
+        Files are mapped, so that processes share their memory: segments must not be changed or cut in place, only replaced. When
+        the publisher dies, the last version serves on, and its successor is followed. Versions never go back.
+        """
+        from valkyrie.snapshot.following import follow
+
+        return follow(directory, poll=poll, verify=verify, timeout=timeout, history=history, history_bytes=history_bytes)
+
+    @classmethod
+    def resume(
+        cls, directory: Any, *, verify: Verify = "full", history: int = 64, history_bytes: int = 1 << 30, **options: Any
+    ) -> SnapshotManager:
+        """A manager of the versions that a directory keeps, to go on from there: `publish_to` continues their numbers.
+
+        Parameters
+        ----------
+        directory : path-like
+        verify : {"full", "header", "none"}
+            As for `follow`.
+        history, history_bytes, options
+            As for a manager.
+
+        Raises
+        ------
+        SourceError
+            Nothing was published to the directory; a FileNotFoundError too.
+        SnapshotFormatError, DigestMismatchError
+            The current version is damaged. Of those before, damaged ones are left out.
+
+        Examples
+        --------
+        ::
+
+            with vk.SnapshotManager.resume(directory) as manager, manager.publish_to(directory):
+                manager.rollback(41)
+        """
+        from valkyrie.snapshot.following import resume
+
+        return resume(cls, directory, verify=verify, history=history, history_bytes=history_bytes, **options)
 
     def close(self, timeout: Any = 5.0) -> None:
         """Take no more changes, apply what is scheduled, and end the writer thread and all watches. Reading goes on.

@@ -28,6 +28,7 @@ class VersionPublisher(KeptVersions):
         "_before_install",
         "_clock",
         "_last_seconds",
+        "_least_version",
         "_merging",
         "_published",
         "_refusal",
@@ -49,6 +50,7 @@ class VersionPublisher(KeptVersions):
         self._before_install: list[Callable[[Snapshot], None]] = []
         self._clock = clock
         self._last_seconds = math.nan
+        self._least_version = 1  # raised by hooks that show versions to others, so that none is given twice
         self._merging = Merging(merge_above)
         self._published = 0
         self._refusal = None if read_only is None else f"this manager is read-only: {read_only}"
@@ -162,7 +164,7 @@ class VersionPublisher(KeptVersions):
         now, earlier = float(self._clock()), creation_time(before)
         stamped = self._stamped(
             snapshot,
-            version_number(before) + 1,
+            max(version_number(before) + 1, self._least_version),
             before.lineage,
             now if now > earlier else earlier,  # a clock that is set back must not make times ambiguous
         )
