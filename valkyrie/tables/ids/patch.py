@@ -5,7 +5,9 @@ Where a mark among the pilots says so, a lookup asks it too (``vk_patch.h``). Ev
 what is new, and shares everything else. So a change costs what waits, and a copy of the pilots, a byte for five keys; once more
 than a sixteenth of the keys has changed, the whole is built again.
 
-The other way, shards behind a directory, was measured: see RELIABILITY.md.
+The other way, shards behind a directory of pointers of which a change builds a few again, was tried with ten million keys. The
+directory cost every lookup 20 to 50 %, changes or none, where the marks cost 4 % while a hundred changes wait and nothing once
+they are merged; and only shards of 160 keys were built again as fast as a patch. A filter asked for every key cost 11 to 35 %.
 """
 
 from __future__ import annotations
