@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import polars as pl
 import pyarrow as pa
+
+WITHOUT_POLARS = os.environ.get("VALKYRIE_TEST_WITHOUT") == "polars"
+"""Where there is no wheel of it (free-threaded Python), and nowhere else, these containers are left out."""
+
+if WITHOUT_POLARS:
+    pl: Any = None
+else:
+    import polars as pl
 
 __all__ = ["INTS", "TEXTS", "WIDES", "listed"]
 
@@ -89,6 +97,10 @@ WIDES: dict[str, Form] = {
     "polars": lambda keys: pl.Series("key", keys, dtype=pl.Binary),
 }
 
+for _forms in (TEXTS, INTS, WIDES):
+    for _name in [name for name in _forms if name.startswith("polars") and pl is None]:
+        del _forms[_name]
+
 
 def listed(values: Any) -> list[Any]:
     """A column of any container as Python values, None where its library says that there is none."""
@@ -96,6 +108,6 @@ def listed(values: Any) -> list[Any]:
         return [None if gone else item for item, gone in zip(values.tolist(), values.isna().tolist(), strict=True)]
     if isinstance(values, pa.Array | pa.ChunkedArray):
         return values.to_pylist()
-    if isinstance(values, pl.Series):
+    if pl is not None and isinstance(values, pl.Series):
         return values.to_list()
     return values.tolist() if isinstance(values, np.ndarray) else list(values)
