@@ -11,6 +11,7 @@ __all__ = [
     "AnyArray",
     "BoolArray",
     "Errors",
+    "Float64Array",
     "Int16Array",
     "Int32Array",
     "Int64Array",
@@ -33,6 +34,7 @@ Int32Array: TypeAlias = npt.NDArray[np.int32]
 Int64Array: TypeAlias = npt.NDArray[np.int64]
 UInt32Array: TypeAlias = npt.NDArray[np.uint32]
 UInt64Array: TypeAlias = npt.NDArray[np.uint64]
+Float64Array: TypeAlias = npt.NDArray[np.float64]
 ObjectArray: TypeAlias = npt.NDArray[np.object_]
 
 Kind: TypeAlias = Literal["int", "b16", "bytes"]

@@ -1,5 +1,7 @@
 """Tables: compiled keys, and the payload behind them."""
 
+from valkyrie.tables.changes import ChangedKeys, KeyChanges
+from valkyrie.tables.comparison import key_changes
 from valkyrie.tables.files import check_table, table_of
 from valkyrie.tables.id_table import IdTable
 from valkyrie.tables.ids.stats import IdTableStats
@@ -9,11 +11,14 @@ from valkyrie.tables.route_table import PREFIX_KINDS, RouteTable
 
 __all__ = [
     "PREFIX_KINDS",
+    "ChangedKeys",
     "IdTable",
     "IdTableStats",
+    "KeyChanges",
     "PrefixTable",
     "PrefixTableStats",
     "RouteTable",
     "check_table",
+    "key_changes",
     "table_of",
 ]

@@ -20,10 +20,12 @@ from valkyrie._native import IdTableReader
 from valkyrie.arrays import KeyColumn, encodable, key_column
 from valkyrie.errors import ArgumentError, KeyTypeError, SnapshotFormatError
 from valkyrie.parallel import run, thread_count
+from valkyrie.tables.changes import KeyChanges
 from valkyrie.tables.content_sum import ContentSum
 from valkyrie.tables.ids.build import build_parts
 from valkyrie.tables.ids.check import check_structure
 from valkyrie.tables.ids.contents import in_order
+from valkyrie.tables.ids.differences import TableContents, id_table_changes
 from valkyrie.tables.ids.edits import all_keys, edit_keys, edited, raise_unknown, rebuilt
 from valkyrie.tables.ids.keys import BuildKeys
 from valkyrie.tables.ids.parts import IdTableParts, as_bytes
@@ -266,6 +268,17 @@ class IdTable(StoredTable, IdTableReader):
     def merge_due(self) -> bool:
         """Whether so much is pending that lookups feel it: more than one key in 2,048."""
         return self.pending * _MERGE_SHARE > len(self)
+
+    def changes_since(self, other: IdTable) -> KeyChanges:
+        """What became of the keys of another table in this one: which are not in it, lead to other rows, or are new.
+
+        Keys of another kind are other keys; integers count by value. Where both tables are edits of the same one, only what is
+        pending is compared.
+        """
+        return id_table_changes(other._contents(), self._contents())
+
+    def _contents(self) -> TableContents:
+        return TableContents(self, self._parts, self._patch)
 
     def content_sum(self) -> ContentSum:
         """Two numbers that are equal for tables of equal keys and rows, however they were built or edited.

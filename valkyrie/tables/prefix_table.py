@@ -27,9 +27,11 @@ from valkyrie import records
 from valkyrie._native import PrefixChains, PrefixTableReader, freeze, gather
 from valkyrie.errors import ArgumentError, KeyTypeError
 from valkyrie.parallel import thread_count
+from valkyrie.tables.changes import KeyChanges
 from valkyrie.tables.content_sum import ContentSum
 from valkyrie.tables.located import Located, check_errors, check_out, checked_missing, checked_rows
 from valkyrie.tables.prefixes.building import built_index, stored_index
+from valkyrie.tables.prefixes.differences import prefix_changes
 from valkyrie.tables.prefixes.index import PrefixIndex
 from valkyrie.tables.prefixes.merging import replaced, require_known
 from valkyrie.tables.prefixes.rank_rows import checked_rows_by_rank, stored_rows, taken
@@ -391,6 +393,10 @@ class PrefixTable(StoredTable, PrefixTableReader):
         """All arrays, as they lie in memory."""
         own = tuple(self._index.to_columns().values())
         return own if self._rows is None else (*own, self._rows)
+
+    def changes_since(self, other: PrefixTable) -> KeyChanges:
+        """What became of each prefix of another table in this one; those with wildcards and those without have none in common."""
+        return prefix_changes((other._index, other.rows_by_rank), (self._index, self.rows_by_rank))
 
     def content_sum(self) -> ContentSum:
         """Two numbers that are equal for tables of equal prefixes and rows, however they were built; kept once computed."""

@@ -17,7 +17,7 @@ from valkyrie.tables.ids.patch import Patch, fits, found_rows
 from valkyrie.tables.ids.stored import stored_keys
 from valkyrie.typing import BoolArray, Int32Array, OnDuplicate
 
-__all__ = ["all_keys", "edit_keys", "edited", "raise_unknown", "rebuilt"]
+__all__ = ["all_keys", "edit_keys", "edited", "no_keys", "raise_unknown", "rebuilt"]
 
 _NAMED = 3
 
@@ -40,7 +40,7 @@ def edit_keys(column: KeyColumn, kind: str, *, is_signed: bool) -> BuildKeys:
         The table cannot hold a key.
     """
     if column.n == 0:
-        return _none(kind, is_signed=is_signed)
+        return no_keys(kind, is_signed=is_signed)
     if not column.untyped and column.kind != kind:
         raise KeyTypeError(
             f"keys: the table holds keys of kind {kind!r}, got kind {column.kind!r}", hint=f"Read them with kind={kind!r}"
@@ -65,7 +65,8 @@ def edit_keys(column: KeyColumn, kind: str, *, is_signed: bool) -> BuildKeys:
     return BuildKeys("int", keys.n, is_signed, ints=keys.ints)
 
 
-def _none(kind: str, *, is_signed: bool) -> BuildKeys:
+def no_keys(kind: str, *, is_signed: bool) -> BuildKeys:
+    """No keys, in the build form of a table."""
     nothing = np.empty(0, np.uint64)
     if kind == "int":
         return BuildKeys("int", 0, is_signed, ints=nothing)

@@ -21,7 +21,7 @@ from valkyrie.typing import AnyArray, BoolArray, Errors, Int32Array, Int64Array,
 __all__ = ["BuiltIndex", "Matches", "PrefixIndex", "raise_duplicate_prefixes", "ranks_of_rows", "without_duplicates"]
 
 _NAMED = 3
-_CHECKED_AT_ONCE = 4096
+_WRITTEN_AT_ONCE = 4096
 
 
 class Matches(NamedTuple):
@@ -158,6 +158,15 @@ class PrefixIndex(ABC):
         """For some of `prefixes`: the first query under each, and what `find` takes, prefixes and lengths."""
         return prefixes, prefixes, None
 
+    def ranks_in(self, other: Self) -> Int32Array:
+        """By rank, where each prefix is in another index of this type and kind, -1 where it is not: int32, shape (n,)."""
+        out = np.empty(self.n, np.int32)
+        for start in range(0, self.n, _WRITTEN_AT_ONCE):
+            stop = min(self.n, start + _WRITTEN_AT_ONCE)
+            _, prefixes, lengths = self.asked(self.prefixes(np.arange(start, stop)))
+            out[start:stop] = other.find(prefixes, lengths)
+        return out
+
     def check(self, sample: int | None) -> None:
         """Check that so many prefixes (None: all) are found, and that a search for them ends there or below.
 
@@ -166,8 +175,8 @@ class PrefixIndex(ABC):
         SnapshotFormatError
         """
         ranks = np.unique(np.linspace(0, self.n - 1, min(self.n, sample or self.n)).astype(np.int64))
-        for start in range(0, len(ranks), _CHECKED_AT_ONCE):
-            some = ranks[start : start + _CHECKED_AT_ONCE]
+        for start in range(0, len(ranks), _WRITTEN_AT_ONCE):
+            some = ranks[start : start + _WRITTEN_AT_ONCE]
             try:
                 queries, prefixes, lengths = self.asked(self.prefixes(some))
                 lo, hi = self.ranges(prefixes, lengths)

@@ -154,6 +154,11 @@ class IpIndex(PrefixIndex):
             texts.append(f"{address}/{length}")
         return texts
 
+    def ranks_in(self, other: Self) -> Int32Array:
+        four = other.v4.find(self.v4.starts, self.v4.lengths)
+        six = other.v6.find(self.v6.high, self.v6.low, self.v6.lengths)
+        return np.concatenate([four, np.where(six < 0, six, six + np.int32(other.v4.n))])
+
     def asked(self, prefixes: list[Any]) -> tuple[Any, Any, Any]:
         return [prefix.partition("/")[0] for prefix in prefixes], prefixes, None
 

@@ -113,6 +113,12 @@ class TextIndex(PrefixIndex):
         engine, order = self.engine.merged(kept, others.engine)
         return type(self)(engine, self.kind), order
 
+    def ranks_in(self, other: Self) -> Int32Array:
+        if self.engine.form.backwards:
+            return super().ranks_in(other)
+        # A text in its stored form is read like any: it loses one terminator, and has one.
+        return other.engine.find(*self.engine.stored_texts())
+
     def content_sum(self, rows: Int32Array) -> ContentSum:
         address, length = self.engine.stored_texts()
 

@@ -113,6 +113,9 @@ class WordIndex(PrefixIndex):
         words, lengths = self.engine.starts[ranks].tolist(), self.lengths[ranks].tolist()
         return [_written(word, length, self.kind) for word, length in zip(words, lengths, strict=True)]
 
+    def ranks_in(self, other: Self) -> Int32Array:
+        return other.engine.find(self.engine.starts, self.engine.lengths)
+
     def asked(self, prefixes: list[Any]) -> tuple[Any, Any, Any]:
         if self.kind == "digits":
             return prefixes, prefixes, None
