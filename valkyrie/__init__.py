@@ -8,6 +8,7 @@ array([ 2,  0, -1], dtype=int32)
 """
 
 from valkyrie import errors
+from valkyrie.analysis import Diff, WhatIf, diff, what_if
 from valkyrie.arrays import Columns
 from valkyrie.records import ROUTE
 from valkyrie.snapshot import Change, Insert, ManagerStats, Modify, Remove, Replace, Snapshot, SnapshotManager, load
@@ -20,6 +21,7 @@ __all__ = [
     "ROUTE",
     "Change",
     "Columns",
+    "Diff",
     "IdTable",
     "IdTableStats",
     "Insert",
@@ -32,8 +34,11 @@ __all__ = [
     "RouteTable",
     "Snapshot",
     "SnapshotManager",
+    "WhatIf",
     "__version__",
+    "diff",
     "errors",
     "load",
     "show_versions",
+    "what_if",
 ]

@@ -22,6 +22,7 @@ __all__ = [
     "MissingExtraError",
     "NestedCallError",
     "QueueFullError",
+    "ScenarioError",
     "SnapshotFormatError",
     "SourceError",
     "UnknownColumnError",
@@ -156,6 +157,12 @@ class DirectoryHeldError(ValkyrieError, RuntimeError):
     """Another process publishes to the directory; ``data['holder']`` says which."""
 
     code = "directory_held"
+
+
+class ScenarioError(ValkyrieError, RuntimeError):
+    """A scenario of `what_if` failed; ``data['scenario']`` names it, the cause says why."""
+
+    code = "scenario"
 
 
 class MissingExtraError(ValkyrieError, ImportError):
