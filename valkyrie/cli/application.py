@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from valkyrie.cli import bench, build, demo, route, table_file
+from valkyrie.cli import bench, build, demo, diff, route, snapshot, table_file
 from valkyrie.cli.exit_codes import MEANINGS, ExitCode
 from valkyrie.cli.reporting import command
 
@@ -32,11 +32,17 @@ COMMANDS: dict[str, Any] = {
     "info": table_file.info,
     "verify": table_file.verify,
     "warm-up": table_file.warm_up,
+    "diff": diff.diff,
     "bench": bench.bench,
     "demo": demo.demo,
 }
+SNAPSHOT_COMMANDS: dict[str, Any] = {"history": snapshot.history, "rollback": snapshot.rollback}
+snapshots = typer.Typer(no_args_is_help=True, help="Look at, and set back, a directory that snapshots are published to.")
 for name, function in COMMANDS.items():
     app.command(name)(command(function))
+for name, function in SNAPSHOT_COMMANDS.items():
+    snapshots.command(name)(command(function))
+app.add_typer(snapshots, name="snapshot")
 
 
 def _print_version(wanted: bool) -> None:
