@@ -12,7 +12,6 @@ import valkyrie as vk
 from tests.snapshots import big_snapshot, content, snapshot_of, until
 from valkyrie.errors import KeyNotFoundError
 from valkyrie.snapshot import Insert, Modify, Remove, Replace, Snapshot, SnapshotManager
-from valkyrie.tables.rebasing import rebased
 
 WAITS = {"history": 100, "merge_above": 50}
 
@@ -153,16 +152,16 @@ def test_a_table_is_rebased_whatever_happened_to_it():
     before = table.replace([1, 2, 7], [1, 2, 3]).without([14])
     merged = before.merged()
     for now in (table, before, before.without([1]), table.replace([2, 21], [9, 9]), before.replace([14], [2])):
-        moved = rebased(now, before, merged)
+        moved = now.rebased(before, merged)
         assert (moved.lines is merged.lines, moved.content_sum()) == (True, now.content_sum())
         assert (moved.keys().tolist(), moved.rows().tolist()) == (now.keys().tolist(), now.rows().tolist())
-    assert rebased(before, before, merged) is merged
+    assert before.rebased(before, merged) is merged
     prefixes = vk.PrefixTable.build(["a", "b"])
     routes = vk.RouteTable.build({"id": table.keys()})
     for other in (merged, prefixes, routes, big_snapshot().tables["routes"], vk.IdTable.build(["a"])):
-        assert rebased(other, before, merged) is None
-    assert rebased(before, None, None) is None
-    assert rebased(prefixes, vk.PrefixTable.build(["a"]), prefixes) is None
+        assert other.rebased(before, merged) is None
+    assert before.rebased(None, None) is None
+    assert prefixes.rebased(vk.PrefixTable.build(["a"]), prefixes) is None
 
 
 def test_a_merge_that_fails_changes_nothing(monkeypatch):

@@ -1,7 +1,7 @@
 """Working waiting changes into the big arrays, beside the writers: none of them waits while a table is built.
 
 A merge begins from the current snapshot, on a thread of its own. When it is done, the current snapshot may be another one: what
-happened meanwhile to each table is then brought to its merged form (`valkyrie.tables.rebasing`), which costs what waits. A table
+happened meanwhile to each table is then brought to its merged form (`IdTable.rebased`), which costs what waits. A table
 that was built again or replaced meanwhile stays as it is. Either way the result has the content of the current snapshot, and
 takes its place under its version: what readers see does not change, but for the object.
 """
@@ -13,7 +13,6 @@ from collections.abc import Callable
 from typing import Literal, TypeAlias
 
 from valkyrie.snapshot.snapshot import Snapshot
-from valkyrie.tables.rebasing import rebased
 
 __all__ = ["MergeAbove", "Merging", "caught_up"]
 
@@ -80,7 +79,7 @@ def caught_up(now: Snapshot, before: Snapshot, merged: Snapshot) -> Snapshot | N
     """
     result = now
     for name, table in now.tables.items():
-        other = rebased(table, before.tables.get(name), merged.tables.get(name))
+        other = table.rebased(before.tables.get(name), merged.tables.get(name))
         if other is not None and other.pending < table.pending:
             result = result.with_table(name, other)
     return None if result is now else result

@@ -277,6 +277,24 @@ class IdTable(StoredTable, IdTableReader):
         """
         return id_table_changes(other._contents(), self._contents())
 
+    def rebased(self, before: Any, merged: Any) -> Self | None:
+        """`merged` with what differs between `before` and this table; None unless the two lie over the same arrays.
+
+        All tables do that were edited from one another without a new build, and every key that changed is in their patches: it
+        costs what waits. See `StoredTable.rebased`.
+        """
+        if self is before:
+            return cast(Self, merged)
+        if not (isinstance(before, IdTable) and isinstance(merged, IdTable) and self._parts is before._parts):
+            return None
+        table = cast(Self, merged)
+        for patch in (before._patch, self._patch):
+            if patch is not None:
+                rows = found_rows(self, patch.keys)
+                differ = np.flatnonzero(rows != found_rows(table, patch.keys))
+                table = table._edited(patch.keys.take(differ), rows[differ], "error", 1)
+        return table
+
     def _contents(self) -> TableContents:
         return TableContents(self, self._parts, self._patch)
 

@@ -374,21 +374,6 @@ class PrefixTable(StoredTable, PrefixTableReader):
         index, by_rank = replaced(self._index, self.rows_by_rank, known, nothing._index, nothing.rows_by_rank)
         return type(self)(index, stored_rows(by_rank))
 
-    @property
-    def pending(self) -> int:
-        """0: changes of prefixes never wait."""
-        return 0
-
-    @property
-    def merge_due(self) -> bool:
-        """False: changes of prefixes never wait."""
-        return False
-
-    def merged(self, *, threads: int | None = 1) -> Self:
-        """The table itself: changes of prefixes never wait."""
-        thread_count(threads)
-        return self
-
     def arrays(self) -> tuple[AnyArray, ...]:
         """All arrays, as they lie in memory."""
         own = tuple(self._index.to_columns().values())

@@ -281,6 +281,13 @@ class RouteTable(StoredTable):
             raise ArgumentError("lengths: the keys of this table are looked up whole", hint="Leave it out")
         return {"lengths": lengths}
 
+    def rebased(self, before: Any, merged: Any) -> Self | None:
+        """The content of this table over the arrays of another: see `IdTable.rebased`."""
+        if not isinstance(before, RouteTable) or not isinstance(merged, RouteTable):
+            return None
+        index = self.index.rebased(before.index, merged.index)
+        return None if index is None else self._with_index(index)
+
     def _with_index(self, index: IdTable | PrefixTable) -> Self:
         if index is self.index:
             return self

@@ -1,12 +1,14 @@
-"""What every table does with files and pickles: it gives its arrays, by name, and takes them back."""
+"""What every table has in common: it gives its arrays, by name, for files and pickles, and takes them back; and some have changes
+that wait beside them."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 from valkyrie import vks
+from valkyrie.parallel import thread_count
 from valkyrie.typing import AnyArray
 
 __all__ = ["StoredTable"]
@@ -31,6 +33,36 @@ class StoredTable:
     @abstractmethod
     def from_columns(cls, columns: Mapping[str, AnyArray]) -> Self:
         """Take the arrays that `to_columns` gave."""
+
+    @property
+    def pending(self) -> int:
+        """How many changed keys wait beside the arrays of the table: none, in most tables."""
+        return 0
+
+    @property
+    def merge_due(self) -> bool:
+        """Whether so much is pending that lookups feel it."""
+        return False
+
+    def merged(self, *, threads: int | None = 1) -> Self:
+        """The same content with nothing pending: built again, unless there is nothing to do."""
+        thread_count(threads)
+        return self
+
+    def rebased(self, before: Any, merged: Any) -> Self | None:
+        """The content of this table over the arrays of another: so that a merge can be done beside those who edit.
+
+        Parameters
+        ----------
+        before, merged : table
+            A table, and its merged form.
+
+        Returns
+        -------
+        table or None
+            None if nothing of `merged` is of use.
+        """
+        return cast(Self, merged) if self is before else None
 
     def save(self, path: Any) -> None:
         """Write the table to a ``.vks`` file, whole or not at all; `valkyrie.load` reads it.

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# The tests of threads on kernels instrumented by ThreadSanitizer, without the GIL.
+#
+#     tests/long/thread_sanitizer.sh DIR [arguments of pytest]
+#
+# DIR is what free_threaded.sh was given and has filled. Interpreter and numpy are not instrumented, so reports whose stacks touch
+# none of our extension modules are theirs, or ordered by what the sanitizer cannot see; they are counted and not held against us.
+set -euo pipefail
+keep=$(cd "${1:?the directory that free_threaded.sh filled}" && pwd)
+shift
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/checkout" "$work/reports"
+tar -cf - --exclude=./.git --exclude=./.venv --exclude=./.asv --exclude=./build --exclude=./dist --exclude='*.egg-info' \
+    --exclude=__pycache__ --exclude='*.so' . | tar -xf - -C "$work/checkout"
+cd "$work/checkout"
+VALKYRIE_SANITIZE=thread "$keep/venv/bin/python" setup.py -q build_ext --inplace > "$work/build.log" 2>&1 \
+    || { tail -n 40 "$work/build.log"; exit 1; }
+[ $# -gt 0 ] || set -- tests/threads tests/unit/test_parallel.py tests/unit/test_snapshot_manager.py
+status=0
+LD_PRELOAD=$(gcc -print-file-name=libtsan.so) TSAN_OPTIONS="exitcode=0 log_path=$work/reports/tsan history_size=4" \
+    VALKYRIE_TEST_WITHOUT=polars VALKYRIE_TEST_READS="${VALKYRIE_TEST_READS:-30000}" VALKYRIE_JIT=0 \
+    setarch -R "$keep/venv/bin/python" -m pytest -q -p no:cacheprovider -p no:xdist -o timeout=3600 "$@" || status=$?
+cat "$work"/reports/* > "$work/all" 2> /dev/null || true
+all=$(grep -c 'WARNING: ThreadSanitizer' "$work/all" || true)
+# A report runs to its SUMMARY line; ours has a frame in one of our modules.
+ours=$(awk '/WARNING: ThreadSanitizer/ {text = ""} {text = text $0 "\n"} /^SUMMARY/ {if (text ~ /_native\/|_ext\//) {n++; print text > "/dev/stderr"}} END {print n + 0}' \
+    "$work/all" 2> "$work/ours")
+head -n 80 "$work/ours"
+echo "== ThreadSanitizer: $all reports, $ours of them with a frame of ours; pytest ended with $status"
+[ "$ours" -eq 0 ] && [ "$status" -eq 0 ]
