@@ -323,3 +323,25 @@ def test_arguments(tmp_path: Path) -> None:
     with pytest.raises(ManagerClosedError):
         manager.publish_to(tmp_path)
     assert not (tmp_path / "CURRENT").exists()
+
+
+def test_a_merge_is_written_before_it_is_published(tmp_path):
+    """Else the next version of a hundred keys would write, and followers wait for, all ten million."""
+    base = vk.Snapshot.build(vk.IdTable.build(np.arange(40_000) * 977))
+    with vk.SnapshotManager(base, merge_above=50) as manager, manager.publish_to(tmp_path) as publication:
+        manager.update(lambda now: now.with_routes((np.arange(60), np.arange(60))))
+        deadline = time.monotonic() + 60
+        while not manager.stats.merges and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert manager.current.pending == 0
+        written = publication.stats.segments_bytes
+        manager.update(lambda now: now.with_routes({1: 7}))
+        assert publication.stats.last_bytes < 10_000
+        assert publication.stats.segments_bytes - written < 10_000
+        with vk.SnapshotManager.follow(tmp_path) as follower:
+            assert follower.current.digest == manager.current.digest
+            assert follower.current.lookup_many([1, 59, 977])["target"].tolist() == [7, 59, 1]
+        for i in range(40):  # retention removes what no version names, and keeps what one does
+            manager.update(lambda now, i=i: now.with_routes({i: i + 1}))
+        with vk.SnapshotManager.follow(tmp_path, verify="full") as follower:
+            assert follower.current.digest == manager.current.digest

@@ -156,6 +156,7 @@ class Publication:
     def _end(self, manager: SnapshotManager) -> None:
         with suppress(ValueError):  # it was closed before
             manager._before_install.remove(self._publish)
+            manager._after_merge.remove(self._write_ahead)
 
     def __enter__(self) -> Self:
         return self
@@ -184,6 +185,7 @@ class Publication:
         if line is None or line.version != current.version:
             self._publish(current)
         manager._before_install.append(self._publish)
+        manager._after_merge.append(self._write_ahead)
 
     def _check_successor(self, current: Snapshot, named: VersionFile) -> None:
         mine, theirs = version_number(current), named.version
@@ -243,6 +245,12 @@ class Publication:
         self._let_go()
         self._last_bytes = len(data) + len(line.pack()) + self._segments.written_bytes - before
         self._last_seconds = time.perf_counter() - began
+
+    def _write_ahead(self, merged: Snapshot) -> None:
+        """Write the big arrays of a merge while it is not current yet, and nobody waits for them."""
+        if os.getpid() == self._pid:
+            with suppress(SourceError):  # the version that needs them tries again, and says why it fails
+                self._segments.write_ahead(merged)
 
     def _keep(self, file: VersionFile) -> None:
         """Followers have seen a version, or may have: what it needs stays, and its number is taken."""

@@ -14,6 +14,7 @@ has, so that whatever was found out about them, it knows already.
 from __future__ import annotations
 
 import os
+import threading
 import weakref
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -57,7 +58,7 @@ def _group_of(name: str) -> str:
 
 
 class SegmentWriter:
-    """Writes what a snapshot needs and the directory does not hold yet. For one thread at a time.
+    """Writes what a snapshot needs and the directory does not hold yet. For one thread at a time, but for `write_ahead`.
 
     Parameters
     ----------
@@ -71,17 +72,32 @@ class SegmentWriter:
         Their length.
     """
 
-    __slots__ = ("_directory", "_known", "written", "written_bytes")
+    __slots__ = ("_ahead", "_directory", "_known", "_lock", "written", "written_bytes")
 
     def __init__(self, directory: PublishedDirectory) -> None:
         self._directory = directory
         self._known: dict[tuple[Any, ...], tuple[tuple[weakref.ref[AnyArray], ...], SegmentEntry]] = {}
+        self._ahead: set[str] = set()
+        self._lock = threading.Lock()
         self.written = self.written_bytes = 0
 
     @property
     def names(self) -> set[str]:
-        """Of the segments it knows."""
-        return {entry.name for _, entry in self._known.values()}
+        """Of the segments it knows, but for those that were written ahead and are still to be named by a version."""
+        with self._lock:
+            return {entry.name for _, entry in self._known.values()} - self._ahead
+
+    def write_ahead(self, snapshot: Snapshot) -> None:
+        """Write what a snapshot that is about to become current needs, beside the thread that publishes, so that it need not.
+
+        What was written ahead before and never named by a version counts as written no longer.
+        """
+        with self._lock:
+            self._ahead.clear()
+        for table in snapshot.tables.values():
+            for group, columns in grouped(table.to_columns()).items():
+                if _large(columns):
+                    self._segment(group, columns, snapshot, ahead=True)
 
     def write(self, snapshot: Snapshot) -> tuple[TableEntry, ...]:
         """Write what is missing; durable when this returns, if the disk is.
@@ -117,12 +133,15 @@ class SegmentWriter:
 
     def forget(self, names: Collection[str]) -> None:
         """Segments are removed, or about to be."""
-        self._known = {key: known for key, known in self._known.items() if known[1].name not in names}
+        with self._lock:
+            self._known = {key: known for key, known in self._known.items() if known[1].name not in names}
 
-    def _segment(self, group: str, columns: Columns, snapshot: Snapshot) -> SegmentEntry:
-        found = self._known.get(_key(columns))
-        if found is not None and all(ref() is array for ref, array in zip(found[0], _large(columns), strict=True)):
-            return found[1]
+    def _segment(self, group: str, columns: Columns, snapshot: Snapshot, *, ahead: bool = False) -> SegmentEntry:
+        with self._lock:
+            found = self._known.get(_key(columns))
+            if found is not None and all(ref() is array for ref, array in zip(found[0], _large(columns), strict=True)):
+                self._ahead.discard(found[1].name)
+                return found[1]
         name = f"{snapshot.version}-{group}-{os.urandom(8).hex()}.vks"
         path, disk = self._directory.segment_path(name), self._directory.disk
         try:
@@ -133,13 +152,17 @@ class SegmentWriter:
                 disk.unlink(path)
             raise
         entry = SegmentEntry(group, name, file.nbytes, file.digest)
-        self._know(columns, entry)
-        self.written += 1
-        self.written_bytes += entry.nbytes
+        self._know(columns, entry, ahead=ahead)
         return entry
 
-    def _know(self, columns: Columns, entry: SegmentEntry) -> None:
-        self._known[_key(columns)] = tuple(map(weakref.ref, _large(columns))), entry
+    def _know(self, columns: Columns, entry: SegmentEntry, *, ahead: bool | None = None) -> None:
+        """Take note of a segment; `ahead` says of one that was just written for whom."""
+        with self._lock:
+            self._known[_key(columns)] = tuple(map(weakref.ref, _large(columns))), entry
+            if ahead:
+                self._ahead.add(entry.name)
+            self.written += ahead is not None
+            self.written_bytes += 0 if ahead is None else entry.nbytes
 
 
 def _large(columns: Columns) -> list[AnyArray]:

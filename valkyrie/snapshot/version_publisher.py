@@ -25,6 +25,7 @@ class VersionPublisher(KeptVersions):
     """What a `SnapshotManager` is without its queue; use that."""
 
     __slots__ = (
+        "_after_merge",
         "_before_install",
         "_clock",
         "_last_seconds",
@@ -47,6 +48,7 @@ class VersionPublisher(KeptVersions):
         read_only: str | None,
     ) -> None:
         snapshot = checked_snapshot(snapshot, "snapshot")
+        self._after_merge: list[Callable[[Snapshot], None]] = []
         self._before_install: list[Callable[[Snapshot], None]] = []
         self._clock = clock
         self._last_seconds = math.nan
@@ -209,6 +211,8 @@ class VersionPublisher(KeptVersions):
         merged: Snapshot | None = None
         try:
             merged = before.merged()
+            for hook in tuple(self._after_merge):
+                hook(merged)
         finally:
             self._writers.run(lambda: self._finish_merge(before, merged), call="merge")
 

@@ -20,7 +20,7 @@ import numpy as np
 from valkyrie._native import hashing
 from valkyrie.typing import AnyArray, Int32Array, UInt64Array
 
-__all__ = ["NOTHING", "ContentSum", "entry_sum", "record_sum", "remembered"]
+__all__ = ["NOTHING", "ContentSum", "entry_sum", "is_remembered", "record_sum", "remember", "remembered"]
 
 _T = TypeVar("_T")
 
@@ -107,11 +107,33 @@ def remembered(arrays: Iterable[AnyArray], compute: Callable[[], _T], *facts: ob
     if not some:
         return compute()
     key = (*map(id, some), *facts)
-    found = _known.get(key)
-    if found is not None and all(ref() is array for ref, array in zip(found[0], some, strict=True)):
-        return cast(_T, found[1])
-    result = compute()
+    found = _found(key, some)
+    if found is not None:
+        return cast(_T, found[0])
+    return _keep(key, some, compute())
 
+
+def is_remembered(arrays: Iterable[AnyArray], *facts: object) -> bool:
+    """Whether `remembered` would not have to compute."""
+    some = tuple(array for array in arrays if array.nbytes)
+    return _found((*map(id, some), *facts), some) is not None
+
+
+def remember(arrays: Iterable[AnyArray], result: object, *facts: object) -> None:
+    """Take note of what `remembered` would compute."""
+    some = tuple(array for array in arrays if array.nbytes)
+    if some:
+        _keep((*map(id, some), *facts), some, result)
+
+
+def _found(key: tuple[object, ...], some: tuple[AnyArray, ...]) -> tuple[object] | None:
+    known = _known.get(key)
+    if known is None or not all(ref() is array for ref, array in zip(known[0], some, strict=True)):
+        return None
+    return (known[1],)
+
+
+def _keep(key: tuple[object, ...], some: tuple[AnyArray, ...], result: _T) -> _T:
     def forget(_: weakref.ref[AnyArray]) -> None:
         _known.pop(key, None)
 

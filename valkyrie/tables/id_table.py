@@ -32,7 +32,7 @@ from valkyrie.tables.ids.parts import IdTableParts, as_bytes
 from valkyrie.tables.ids.patch import Patch, found_rows
 from valkyrie.tables.ids.scalar_keys import scalar_key
 from valkyrie.tables.ids.stats import IdTableStats, id_table_stats
-from valkyrie.tables.ids.sums import id_table_sum
+from valkyrie.tables.ids.sums import carry_sum, id_table_sum
 from valkyrie.tables.located import Located, check_errors, check_out, checked_missing, checked_rows
 from valkyrie.tables.stored_table import StoredTable
 from valkyrie.tables.texts import PIECE, scratch_bytes, text_piece
@@ -262,7 +262,9 @@ class IdTable(StoredTable, IdTableReader):
         """The same keys and rows with nothing pending: built again, unless there is nothing to do."""
         if self._patch is None:
             return self
-        return type(self)(rebuilt(self._parts, self._patch, threads=thread_count(threads)))
+        parts = rebuilt(self._parts, self._patch, threads=thread_count(threads))
+        carry_sum(self._parts, self._patch, parts)
+        return type(self)(parts)
 
     @property
     def merge_due(self) -> bool:
