@@ -16,7 +16,7 @@ from valkyrie.tables.prefixes import text_prefixes
 from valkyrie.tables.prefixes.text_build import FORMS, normalised
 from valkyrie.tables.prefixes.text_prefixes import TextBuild, TextPrefixes
 
-__all__ = ["WAYS", "NaivePrefixes", "addresses", "build", "one_way"]
+__all__ = ["WAYS", "NaivePrefixes", "addresses", "build", "one_way", "ranges"]
 
 WAYS = ("numba", "numpy")
 
@@ -47,6 +47,13 @@ def one_way(engine: TextPrefixes, way: str) -> Iterator[None]:
         patch.setattr(text_prefixes, "_LONGEST", Kernel("", "", slice_tree.longest_prefixes))
         patch.setattr(text_prefixes, "_RANGES", Kernel("", "", slice_tree.prefix_ranges))
         yield
+
+
+def ranges(engine: TextPrefixes, address: Any, length: Any) -> tuple[Any, Any]:
+    """What lies under each prefix: the ranks [low, high)."""
+    low, high = np.empty(len(address), np.int32), np.empty(len(address), np.int32)
+    engine.ranges(address, length, low, high)
+    return low, high
 
 
 class NaivePrefixes:
@@ -94,7 +101,7 @@ class NaivePrefixes:
         engine.lookup(address, length, out)
         assert out.tolist() == [self.lookup(query) for query in queries]
         assert engine.find(address, length).tolist() == [self.find(query) for query in queries]
-        low, high = engine.ranges(address, length)
+        low, high = ranges(engine, address, length)
         assert (low.dtype, high.dtype) == (np.int32, np.int32)
         assert list(zip(low.tolist(), high.tolist(), strict=True)) == [self.range(query) for query in queries]
         del owner

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from tests.hostile.fenced_memory import fenced
-from tests.prefix_texts import WAYS, NaivePrefixes, addresses, build, one_way
+from tests.prefix_texts import WAYS, NaivePrefixes, addresses, build, one_way, ranges
+from valkyrie._scan.compiled import COMPILE_FROM
 from valkyrie.errors import SnapshotFormatError
 from valkyrie.tables.prefixes.text_prefixes import TextPrefixes
 
@@ -89,7 +90,7 @@ def test_nothing_is_read_beside_a_query_or_an_array(kind):
                     out = np.empty(1, np.int32)
                     engine.lookup(address, length, out)
                     assert out[0] == naive.lookup(text)
-                    low, high = engine.ranges(address, length)
+                    low, high = ranges(engine, address, length)
                     assert (low[0], high[0]) == naive.range(text)
 
 
@@ -102,6 +103,27 @@ def test_both_forms_agree_on_a_batch_of_any_length():
             with one_way(engine, way):
                 answers.append(ask(engine, texts[:size]))
         assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("far", [10, 300])
+def test_ranges_of_big_batches_agree_with_those_of_small_ones(far):
+    """Big ones read ranks in short, where groups of far more texts than others have no place."""
+    texts = [b"%d %d" % (i, j) for i in range(300) for j in range(far if i % 7 == 0 else 2)]
+    texts += [b"9" * 8 + b"%d" % i for i in range(far)]
+    engine, naive = build(texts, "bytes").engine, NaivePrefixes(texts, "bytes")
+    queries = [text[:n] for text in texts for n in (1, 2, 5, 8, 9, len(text))] + [b"", b"\0", b"\0" * 8, b"\xff" * 9]
+    queries = (queries * (COMPILE_FROM // len(queries) + 1))[: max(COMPILE_FROM, len(queries))]
+    address, length, owner = addresses(queries)
+    assert engine.warm_up()
+    small = [ranges(engine, address[i : i + 64], length[i : i + 64]) for i in range(0, len(queries), 64)]
+    big = ranges(engine, address, length)
+    with one_way(engine, "numpy"):
+        twin = ranges(engine, address, length)
+    for side in (0, 1):
+        assert np.array_equal(big[side], twin[side])
+        assert np.array_equal(big[side], np.concatenate([pair[side] for pair in small]))
+    assert [(big[0][i], big[1][i]) for i in range(0, len(queries), 97)] == [naive.range(q) for q in queries[::97]]
+    del owner
 
 
 def test_columns_come_back():
@@ -179,7 +201,7 @@ def test_hostile_columns_are_refused_or_answer_something():
             with one_way(engine, way):
                 out = np.empty(len(address), np.int32)
                 engine.lookup(address, length, out)
-                low, high = engine.ranges(address, length)
+                low, high = ranges(engine, address, length)
                 assert ((out >= -1) & (out < engine.n)).all()
                 assert ((low >= 0) & (low <= high) & (high <= engine.n)).all()
     assert 50 < accepted < 390

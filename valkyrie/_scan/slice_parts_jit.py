@@ -41,6 +41,7 @@ __all__ = [
     "group_first",
     "group_link",
     "leaf_of",
+    "lines_in_root",
     "node_at",
     "node_count",
     "node_depth",
@@ -115,16 +116,17 @@ def slice_at(address, n, depth, terminator, backwards, fold):
             word = byte_swap(load32(start))
             word |= (byte_swap(load32(start + np.uint64(min(left - 4, 4)))) << missing) >> np.uint64(32)
     elif left > 0:
-        if n >= 8:
-            if backwards:
-                word = load64(address)
-            else:
-                word = byte_swap(load64(address + np.uint64(n - 8)))
-            word <<= np.uint64(8 * (8 - left))
+        # The first, the middle and the last byte: of one byte or two some are the same.
+        middle, end = left >> 1, left - 1
+        if backwards:
+            word = load8(address + np.uint64(end)) << np.uint64(56)
+            word |= load8(address + np.uint64(end - middle)) << np.uint64(56 - 8 * middle)
+            word |= load8(address) << np.uint64(56 - 8 * end)
         else:
-            for i in range(left):
-                at = left - 1 - i if backwards else depth + i
-                word |= load8(address + np.uint64(at)) << np.uint64(56 - 8 * i)
+            start = address + np.uint64(depth)
+            word = load8(start) << np.uint64(56)
+            word |= load8(start + np.uint64(middle)) << np.uint64(56 - 8 * middle)
+            word |= load8(start + np.uint64(end)) << np.uint64(56 - 8 * end)
     if fold:
         word = folded(word)
     if terminator >= 0 and 0 <= left < 8:
@@ -184,31 +186,42 @@ def position_in_line(word, at, count, leaf, slices):
     return at + min(8 * leaf + count_le_at(item(slices, at - skipped + 8 * leaf, SLICE), word, wanted), count) - 1
 
 
-@compiled
-def positions_in_root(words, m, position, nodes, inner, slices, groups):
-    """Where words stand in the root, the first m of them, one level after the other; as `position_in_line` says it."""
-    begin = node_at(nodes, 0)
-    count = node_count(nodes, 0)
+@inlined
+def lines_in_root(words, m, line, nodes, inner):
+    """The line of the root's slices that each of the first m words belongs to, one level after the other."""
     lines = item(inner, node_inner(nodes, 0), LINE)
-    leaves = (count + 7) >> 3
+    leaves = (node_count(nodes, 0) + 7) >> 3
     reach, full, height = 1, 0, 0
     while reach * 9 < leaves:
         full += reach
         reach *= 9
         height += 1
     last = full + (leaves + 8) // 9 - 1
-    for k in range(m):
-        position[k] = count_le_at(lines, words[k], 255)
-    for _ in range(height):
-        for k in range(m):
-            i = min(position[k] + 1, last)
-            position[k] = 9 * i + count_le_at(item(lines, i, LINE), words[k], 255)
-    for k in range(m):
-        leaf = min(max(position[k] + 1 - full - reach, 0), leaves - 1)
-        position[k] = leaf
-        prefetch_at(item(slices, leaf, LINE))
-        prefetch_at(item(groups, leaf, LINE))
-    for k in range(m):
+    # Each is a byte offset, of the line before the one that comes next: so a level is few instructions. All levels but the
+    # lowest are full. The numbers of words are unsigned, so that none is tested for being negative.
+    for k in range(np.uint64(m)):
+        line[k] = count_le_at(lines, words[k], 255) * LINE
+    for _ in range(height - 1):
+        for k in range(np.uint64(m)):
+            at = item(lines, line[k] + LINE, 1)
+            line[k] = 9 * line[k] + 9 * LINE + count_le_at(at, words[k], 255) * LINE
+    if height > 0:
+        for k in range(np.uint64(m)):
+            at = min(line[k] + LINE, last * LINE)
+            line[k] = 9 * at + count_le_at(item(lines, at, 1), words[k], 255) * LINE
+    for k in range(np.uint64(m)):
+        line[k] = min(max((line[k] >> 6) + 1 - full - reach, 0), leaves - 1)
+
+
+@compiled
+def positions_in_root(words, m, position, nodes, inner, slices, groups):
+    """Where words stand in the root, the first m of them, as `position_in_line` says it."""
+    begin, count = node_at(nodes, 0), node_count(nodes, 0)
+    lines_in_root(words, m, position, nodes, inner)
+    for k in range(np.uint64(m)):
+        prefetch_at(item(slices, position[k], LINE))
+        prefetch_at(item(groups, position[k], LINE))
+    for k in range(np.uint64(m)):
         position[k] = position_in_line(words[k], begin, count, position[k], slices)
 
 

@@ -1,6 +1,9 @@
 """The compiled form of `slice_tree.prefix_ranges`; the essay there says what it searches.
 
 Most prefixes end in a slice of the root, where both ends of all ranges are searched in step. Longer ones go on one by one.
+
+What ends there are is told by the slices alone; the ranks that stand there would be a line more each, of eight bytes a slice.
+So they may be given in short (`slice_tree.short_ranks`), two bytes a slice, most of which stay in cache.
 """
 # mypy: ignore-errors
 
@@ -8,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from valkyrie._scan import slice_tree
 from valkyrie._scan.slice_parts_jit import (
     BLOCK,
     LINE,
@@ -21,22 +25,24 @@ from valkyrie._scan.slice_parts_jit import (
     group_first,
     group_link,
     leaf_of,
+    lines_in_root,
     node_at,
     node_count,
     node_depth,
     node_inner,
     position_in_line,
-    positions_in_root,
     slice_at,
     text_length,
     text_offset,
 )
-from valkyrie._scan.vector import compiled, inlined, item, load64, prefetch_at
+from valkyrie._scan.vector import compiled, count_le_at, inlined, item, load8, load32, load64, prefetch_at
 
 __all__ = ["prefix_ranges"]
 
 NO_LIMIT = 1 << 40  # deeper than any text
 NOWHERE = -(1 << 40)  # no link
+RANKS = slice_tree.SHORT_RANKS.itemsize
+FAR = slice_tree.FAR
 
 
 @inlined
@@ -114,82 +120,121 @@ def prefix_range(
     return low, low
 
 
+@inlined
+def rank_behind(leaf, c, ranks, has_ranks, groups, count, total):
+    """The lowest rank behind the first `c` slices of a line of the root."""
+    if has_ranks:
+        of_line = item(ranks, leaf, RANKS)
+        more = load8(of_line + np.uint64(4 + c))
+        if more != FAR:
+            return np.int64(load32(of_line) + more)
+    i = min(8 * leaf + c, count)
+    return group_first(groups, i) if i < count else total
+
+
 @compiled
 def prefix_ranges(
-    address, length, terminator, backwards, fold, nodes, inner, slices, groups, texts, arena, low, high
+    address, length, terminator, backwards, fold, nodes, inner, slices, groups, texts, arena, ranks, low, high
 ):  # fmt: skip
     """As the twin of the same name says."""
     if len(low) == 0:
         return  # the tree may be empty too: this is how the kernel is compiled
     total = np.int64(len(texts))
+    has_ranks = len(ranks) > 0
     nodes, inner, slices, groups = address_of(nodes), address_of(inner), address_of(slices), address_of(groups)
-    texts, arena = address_of(texts), address_of(arena)
+    texts, arena, ranks = address_of(texts), address_of(arena), address_of(ranks)
     d, count = node_depth(nodes, 0), node_count(nodes, 0)
+    own = 255 >> max(8 - count, 0)  # a small root shares its line
     ends = 1 if terminator >= 0 else 0
-    words = np.empty(BLOCK, np.uint64)
-    bound = np.empty(BLOCK, np.uint64)
+    lower = np.empty(BLOCK, np.uint64)  # what is above it, and not above the upper bound, is in the range (of zeros, they too)
+    upper = np.empty(BLOCK, np.uint64)
     at_low = np.empty(BLOCK, np.int64)
     at_high = np.empty(BLOCK, np.int64)
-    link = np.empty(BLOCK, np.int64)
-    active = np.empty(BLOCK, np.uint32)
     left = np.empty(BLOCK, np.int64)  # bytes behind what all texts share; -1 if the prefix has other bytes there
+    link = np.empty(BLOCK, np.int64)
+    short = np.empty(BLOCK, np.uint32)  # those that are less than a slice, and begin in another line than they end
+    bound = np.empty(BLOCK, np.uint64)
+    line = np.empty(BLOCK, np.int64)
+    active = np.empty(BLOCK, np.uint32)  # those that the slices of the root do not settle
     for start in range(0, len(low), BLOCK):
         m = min(BLOCK, len(low) - start)
-        for k in range(m):
-            n = np.int64(length[start + k])
+        begin = np.uint64(start)
+        some, going = 0, 0
+        for k in range(np.uint64(m)):
+            n = np.int64(length[begin + k])
             size = n + ends if n > 0 else 0
-            left[k] = max(size - d, 0)
+            behind = max(size - d, 0)
             if d > 0:
                 same = common_from(
-                    address[start + k], n, size, 0, terminator, backwards, fold, arena + text_offset(texts, 0), d
+                    address[begin + k], n, size, 0, terminator, backwards, fold, arena + text_offset(texts, 0), d
                 )  # fmt: skip
-                left[k] = left[k] if same == min(d, size) else -1
-            word = slice_at(address[start + k], n, d, terminator, backwards, fold) if left[k] > 0 else np.uint64(0)
-            words[k] = word
-            bound[k] = word | (ONES >> np.uint64(8 * left[k]) if 0 <= left[k] < 8 else np.uint64(0))
-        positions_in_root(bound, m, at_high, nodes, inner, slices, groups)
-        for k in range(m):
-            bound[k] = words[k] - np.uint64(words[k] != 0)
-        positions_in_root(bound, m, at_low, nodes, inner, slices, groups)
-        going = 0
-        for k in range(m):
-            if left[k] > 8:
-                j = max(at_high[k], 0)
-                link[k] = group_link(groups, j) if load64(item(slices, j, SLICE)) == words[k] else NOWHERE
-                prefetch_at(item(nodes, link[k], NODE) if link[k] >= 0 else item(texts, ~link[k], TEXT))
-                active[going] = k
-                going += 1
+                behind = behind if same == min(d, size) else -1
+            word = slice_at(address[begin + k], n, d, terminator, backwards, fold) if behind > 0 else np.uint64(0)
+            unused = np.uint64(max(64 - 8 * max(behind, 1), 0))
+            left[k] = behind
+            lower[k] = word - np.uint64(word != 0)
+            upper[k] = word | ((np.uint64(1) << unused) - np.uint64(1))
+            short[some] = k
+            bound[some] = lower[k]
+            some += 1 if behind < 8 else 0
+            active[going] = k
+            going += 1 if (behind < 1) | (behind > 8) | ((word >> unused) & np.uint64(255) == 0) else 0
+        lines_in_root(upper, m, at_high, nodes, inner)
+        for k in range(np.uint64(m)):
+            prefetch_at(item(slices, at_high[k], LINE))
+            prefetch_at(item(ranks, at_high[k], RANKS))
+            at_low[k] = at_high[k]  # of a whole slice: it is in that line if anywhere, and nothing less is between
+        if some > 0:
+            lines_in_root(bound, some, line, nodes, inner)
+            for a in range(some):
+                prefetch_at(item(slices, line[a], LINE))
+                prefetch_at(item(ranks, line[a], RANKS))
+                at_low[short[a]] = line[a]
+        for k in range(np.uint64(m)):
+            c = count_le_at(item(slices, at_low[k], LINE), lower[k], own)
+            first = rank_behind(at_low[k], c, ranks, has_ranks, groups, count, total)
+            c = count_le_at(item(slices, at_high[k], LINE), upper[k], own)
+            low[begin + k] = first
+            high[begin + k] = max(first, rank_behind(at_high[k], c, ranks, has_ranks, groups, count, total))
+        if going == 0:
+            continue
         for a in range(going):
             k = active[a]
-            if NOWHERE < link[k] < 0:
+            if left[k] > 8:
+                c = count_le_at(item(slices, at_high[k], LINE), upper[k], own)
+                j = max(min(8 * at_high[k] + c, count) - 1, 0)
+                link[k] = group_link(groups, j) if load64(item(slices, j, SLICE)) == upper[k] else NOWHERE
+                prefetch_at(item(nodes, link[k], NODE) if link[k] >= 0 else item(texts, ~link[k], TEXT))
+        for a in range(going):
+            k = active[a]
+            if left[k] > 8 and NOWHERE < link[k] < 0:
                 prefetch_at(arena + text_offset(texts, ~link[k]) + np.uint64(d + 8))
-        for k in range(m):
-            n = np.int64(length[start + k])
+        for a in range(going):
+            k = active[a]
+            row = begin + np.uint64(k)
+            n = np.int64(length[row])
             size = n + ends if n > 0 else 0
-            j = at_high[k] + 1
-            behind = group_first(groups, j) if j < count else total
+            first, end = np.int64(low[row]), np.int64(high[row])
             if left[k] > 8:
                 if link[k] == NOWHERE:
-                    first = behind
+                    first = end
                 elif link[k] < 0:
-                    first, behind = range_of_tail(
-                        address[start + k], n, size, terminator, backwards, fold, texts, arena, ~link[k]
-                    )
+                    first, end = range_of_tail(address[row], n, size, terminator, backwards, fold, texts, arena, ~link[k])
                 else:
-                    first, behind = prefix_range(
-                        address[start + k], n, size, link[k], behind, terminator, backwards, fold,
+                    first, end = prefix_range(
+                        address[row], n, size, link[k], end, terminator, backwards, fold,
                         nodes, inner, slices, groups, texts, arena,
                     )  # fmt: skip
-            elif left[k] >= 0:
-                word = words[k]
-                i = at_low[k] + 1 if word != 0 else 0
-                first = group_first(groups, i) if i < count else total
-                if left[k] > 0 and (word >> np.uint64(64 - 8 * left[k])) & np.uint64(255) == 0:
-                    first = without_padding(first, behind, size, texts)
+            elif left[k] > 0:
+                if upper[k] >> np.uint64(64 - 8 * left[k]) == 0:  # NULs only: no slice is less
+                    first = group_first(groups, 0)
+                first = without_padding(first, end, size, texts)
+            elif left[k] == 0:
+                first, end = group_first(groups, 0), total
             else:
                 text = arena + text_offset(texts, 0)
-                same = common_from(address[start + k], n, size, 0, terminator, backwards, fold, text, d)
-                first = total * comes_after(address[start + k], n, same, terminator, backwards, fold, text, d)
-                behind = first
-            low[start + k] = first
-            high[start + k] = max(first, behind)
+                same = common_from(address[row], n, size, 0, terminator, backwards, fold, text, d)
+                first = total * comes_after(address[row], n, same, terminator, backwards, fold, text, d)
+                end = first
+            low[row] = first
+            high[row] = max(first, end)

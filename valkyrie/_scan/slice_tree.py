@@ -53,7 +53,12 @@ import numpy as np
 from valkyrie._native import slice_tree
 from valkyrie.typing import AnyArray, BoolArray, Int32Array, Int64Array, UInt8Array, UInt64Array
 
-__all__ = ["longest_prefixes", "prefix_ranges"]
+__all__ = ["FAR", "SHORT_RANKS", "longest_prefixes", "prefix_ranges", "short_ranks"]
+
+SHORT_RANKS = np.dtype([("first", "<u4"), ("more", "u1", (9,)), ("unused", "u1", (3,))])
+"""The lowest ranks of a line of slices: that of its first, and how much greater those of all eight and of the next line are."""
+FAR = 255
+"""In place of a difference that no byte holds: the group must be asked."""
 
 _BYTES = np.arange(8)
 
@@ -143,12 +148,14 @@ def prefix_ranges(
     groups: AnyArray,
     texts: AnyArray,
     arena: UInt8Array,
+    ranks: UInt8Array,
     low: Int32Array,
     high: Int32Array,
 ) -> None:
     """Write the ranks [low, high) of the stored texts that begin with each of the given; where none does, both are its place.
 
-    Parameters as `longest_prefixes`; the given texts have no trailing terminator, and an empty one is the prefix of all.
+    Parameters as `longest_prefixes`; the given texts have no trailing terminator, and an empty one is the prefix of all. `ranks`
+    are what `short_ranks` gives, as bytes, or none; only the compiled form reads them.
     """
     queries = _Queries(address, length, terminator, backwards, fold)
     queries.sizes[length == 0] = 0
@@ -162,11 +169,25 @@ def prefix_ranges(
         word = np.where(queries.sizes > 0, queries.slices(every, begin), np.uint64(0))
         beyond = np.minimum(queries.sizes, 8).astype(np.uint64) * np.uint64(8)
         ones = np.where(beyond < 64, np.uint64(2**64 - 1) >> np.minimum(beyond, np.uint64(63)), np.uint64(0))
-        ranks = np.append(groups["first"][:count], np.int32(len(texts))).astype(np.int64)
-        begin = ranks[np.searchsorted(slices[:count], word)]
-        end = ranks[np.searchsorted(slices[:count], word | ones, side="right")]
+        lowest = np.append(groups["first"][:count], np.int32(len(texts))).astype(np.int64)
+        begin = lowest[np.searchsorted(slices[:count], word)]
+        end = lowest[np.searchsorted(slices[:count], word | ones, side="right")]
     low[:] = _bisect(queries, texts, arena, begin, end, under=False)
     high[:] = _bisect(queries, texts, arena, low.astype(np.int64), end, under=True)
+
+
+def short_ranks(nodes: AnyArray, groups: AnyArray, n: int) -> UInt8Array:
+    """The lowest ranks of the root's groups in short, SHORT_RANKS for each line of its slices, as bytes; n texts in all."""
+    count = int(nodes["count"][0])
+    lines = (count + 7) >> 3
+    first = np.full(8 * lines + 1, n, np.int32)
+    first[:count] = groups["first"][:count]
+    ranks = np.zeros(lines, SHORT_RANKS)
+    ranks["first"] = first[:-1:8]
+    for i in range(9):
+        more = first[i : 8 * lines - 7 + i : 8] - first[:-1:8]
+        ranks["more"][:, i] = np.where((more < 0) | (more > FAR), FAR, more)
+    return ranks.view(np.uint8)
 
 
 def _last_not_above(slices: UInt64Array, first: Int64Array, count: Int64Array, word: UInt64Array) -> Int64Array:

@@ -106,8 +106,16 @@ class TextIndex(PrefixIndex):
         return self.engine.find(texts.address, texts.length)
 
     def ranges(self, prefixes: Any, lengths: Any) -> tuple[Int32Array, Int32Array]:
-        texts = _whole(_texts(prefixes))
-        return self.engine.ranges(texts.address, texts.length)
+        column = _texts(prefixes)
+        n = value_count(column)
+        low, high = np.empty(n, np.int32), np.empty(n, np.int32)
+        parse_texts(
+            column,
+            lambda texts, start, stop: self.engine.ranges(texts.address, texts.length, low[start:stop], high[start:stop]),
+            1,
+            "prefixes",
+        )
+        return (low, high) if column.codes is None else (low[column.codes], high[column.codes])
 
     def merged(self, kept: BoolArray, others: Self) -> tuple[Self, Int64Array]:
         engine, order = self.engine.merged(kept, others.engine)

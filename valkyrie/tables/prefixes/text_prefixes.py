@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from valkyrie._native import prefix_texts
+from valkyrie._native import freeze, prefix_texts
 from valkyrie._scan import slice_tree
-from valkyrie._scan.compiled import Kernel
+from valkyrie._scan.compiled import COMPILE_FROM, Kernel
 from valkyrie.tables.prefixes.text_build import TextForm, sorted_texts, tree_columns
 from valkyrie.tables.prefixes.text_columns import checked_columns
 from valkyrie.typing import AnyArray, BoolArray, Int32Array, Int64Array, UInt8Array, UInt64Array
@@ -60,7 +60,10 @@ class TextPrefixes:
         The tree.
     """
 
-    __slots__ = ("_arguments", "_columns", "_padded", "arena", "form", "groups", "inner", "n", "nodes", "slices", "texts")
+    __slots__ = (
+        "_arguments", "_columns", "_padded", "_short_ranks",
+        "arena", "form", "groups", "inner", "n", "nodes", "slices", "texts",
+    )  # fmt: skip
 
     def __init__(self, columns: dict[str, AnyArray]) -> None:
         """Take checked arrays; use `build` or `from_columns`."""
@@ -71,6 +74,7 @@ class TextPrefixes:
         self.nodes, self.inner, self.slices, self.groups, self.texts, self.arena = (columns[name] for name in _TREE)
         self.n = len(self.texts)
         self._arguments = tuple(columns[name] for name in _TREE)
+        self._short_ranks: UInt8Array = freeze(np.empty(0, np.uint8))  # made for the first batch of ranges that it pays for
 
     @classmethod
     def build(cls, data: UInt8Array, offsets: Int64Array, form: TextForm, *, keep_last: bool = False) -> TextBuild:
@@ -189,23 +193,24 @@ class TextPrefixes:
             out[(self.lengths[out] != sizes) & (out >= 0)] = -1
         return out
 
-    def ranges(self, address: UInt64Array, length: UInt64Array) -> tuple[Int32Array, Int32Array]:
-        """Ranks [low, high) of the prefixes that lie under each of the given ones, itself included.
+    def ranges(self, address: UInt64Array, length: UInt64Array, low: Int32Array, high: Int32Array) -> None:
+        """Write the ranks [low, high) of the prefixes that lie under each of the given ones, itself included.
 
         Where there are none, both are where it would be.
 
-        Returns
-        -------
+        Parameters
+        ----------
+        address, length : ndarray of uint64, shape (m,)
         low, high : ndarray of int32, shape (m,)
         """
-        low, high = np.empty(len(address), np.int32), np.empty(len(address), np.int32)
         if self.n == 0:
             low[:] = high[:] = 0
-            return low, high
+            return
         length = self.trimmed(address, length)
         kernel = _RANGES.choose(len(low), self._warm_ranges)
-        kernel(_readonly(address), _readonly(length), *self.form, *self._arguments, low, high)
-        return low, high
+        if len(low) >= COMPILE_FROM and not len(self._short_ranks):
+            self._short_ranks = freeze(slice_tree.short_ranks(self.nodes, self.groups, self.n))
+        kernel(_readonly(address), _readonly(length), *self.form, *self._arguments, self._short_ranks, low, high)
 
     def warm_up(self) -> bool:
         """Compile the kernels now; whether there are any then."""
@@ -217,7 +222,7 @@ class TextPrefixes:
 
     def _warm_ranges(self, function: Callable[..., Any]) -> None:
         nothing, ranks = _readonly(np.empty(0, np.uint64)), np.empty(0, np.int32)
-        function(nothing, nothing, *self.form, *self._arguments, ranks, ranks)
+        function(nothing, nothing, *self.form, *self._arguments, self._short_ranks, ranks, ranks)
 
     def trimmed(self, address: UInt64Array, length: UInt64Array) -> UInt64Array:
         """Lengths without one trailing terminator, as the stored prefixes have lost theirs."""
