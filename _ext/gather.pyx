@@ -69,12 +69,35 @@ def take(const uint8_t[::1] items not None, Py_ssize_t itemsize, const int32_t[:
     return absent
 
 
+cdef inline void count_up(uint32_t start, Py_ssize_t size, uint32_t *o, const uint32_t *end) noexcept nogil:
+    """Write start, start + 1 ... to o, `size` of them, in eights: what that leaves behind them is another range's, to come.
+
+    `end` is that of all ranges, where there is no room for more. A long range is written in aligned eights from its second on.
+    """
+    cdef const uint32_t *stop = o + size
+    cdef Py_ssize_t j, step
+    if size > 0 and end - o >= 8:
+        for j in range(8):
+            o[j] = start + <uint32_t>j
+        step = 8 - <Py_ssize_t>((<size_t>o >> 2) & 7)
+        o += step
+        start += <uint32_t>step
+    while o < stop and end - o >= 8:
+        for j in range(8):
+            o[j] = start + <uint32_t>j
+        o += 8
+        start += 8
+    while o < stop:
+        o[0] = start
+        o += 1
+        start += 1
+
+
 def expand_ranges(const int32_t[::1] starts not None, const int64_t[::1] offsets not None, const int32_t[::1] rows,
                   int32_t[::1] out not None):
     """Write to out[offsets[i]:offsets[i + 1]] what follows from starts[i] on: numbers, or with `rows` the rows there."""
     cdef Py_ssize_t n = starts.shape[0], i, j, size
     cdef int64_t first
-    cdef int32_t start
     cdef int32_t *o
     cdef const int32_t *r
     if offsets.shape[0] != n + 1 or offsets[0] != 0 or offsets[n] != out.shape[0]:
@@ -92,12 +115,10 @@ def expand_ranges(const int32_t[::1] starts not None, const int64_t[::1] offsets
             size = <Py_ssize_t>(offsets[i + 1] - first)
             if size == 0:
                 continue
-            start = starts[i]
             o = &out[<Py_ssize_t>first]
             if rows is None:
-                for j in range(size):
-                    o[j] = start + <int32_t>j
+                count_up(<uint32_t>starts[i], size, <uint32_t *>o, <const uint32_t *>&out[0] + out.shape[0])
             else:
-                r = &rows[start]
+                r = &rows[starts[i]]
                 for j in range(size):
                     o[j] = r[j]

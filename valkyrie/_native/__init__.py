@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from valkyrie._native import gather, hashing, id_build, id_patch, prefix_build, prefix_texts, slice_tree
 from valkyrie._native.cpu import cpu_level, cpu_levels, kernel
 from valkyrie._native.memory import Block, freeze
+from valkyrie._native.results import large_result
 
 if TYPE_CHECKING:
     from valkyrie._native import addresses, strings
@@ -42,6 +43,7 @@ __all__ = [
     "id_build",
     "id_patch",
     "kernel",
+    "large_result",
     "prefix_build",
     "prefix_texts",
     "slice_tree",

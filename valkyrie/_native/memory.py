@@ -14,13 +14,31 @@ from contextlib import suppress
 
 import numpy as np
 
-__all__ = ["Block", "freeze"]
+__all__ = ["Block", "freeze", "huge_map", "huge_start"]
 
 _HUGE_PAGE = 2 << 20
 _HUGE_FROM = 1 << 20
 _LINE = 64
 _PRIVATE = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
 _ADVICE = getattr(mmap, "MADV_HUGEPAGE", None)
+
+
+def huge_map(nbytes: int) -> mmap.mmap:
+    """Return a zeroed map that has so many bytes from `huge_start` on, and asks for huge pages."""
+    # Private: a shared anonymous map is a file in memory to the kernel, which gives it small pages.
+    try:
+        owner = mmap.mmap(-1, (nbytes // _HUGE_PAGE + 2) * _HUGE_PAGE, **_PRIVATE)
+    except OSError as error:
+        raise MemoryError(f"no memory for {nbytes:,} bytes") from error
+    if _ADVICE is not None:
+        with suppress(OSError):  # a kernel without huge pages gives small ones: slower, not wrong
+            owner.madvise(_ADVICE)
+    return owner
+
+
+def huge_start(owner: mmap.mmap) -> int:
+    """The first byte of a map that is on the boundary of a huge page."""
+    return int(-np.frombuffer(owner, np.uint8).ctypes.data % _HUGE_PAGE)
 
 
 class Block:
@@ -36,21 +54,11 @@ class Block:
 
     def __init__(self, nbytes: int) -> None:
         if nbytes >= _HUGE_FROM:
-            # Private: a shared anonymous map is a file in memory to the kernel, which gives it small pages.
-            try:
-                owner = mmap.mmap(-1, (nbytes // _HUGE_PAGE + 2) * _HUGE_PAGE, **_PRIVATE)
-            except OSError as error:
-                raise MemoryError(f"no memory for {nbytes:,} bytes of a table") from error
-            if _ADVICE is not None:
-                with suppress(OSError):  # a kernel without huge pages gives small ones: slower, not wrong
-                    owner.madvise(_ADVICE)
-            boundary = _HUGE_PAGE
-            whole = memoryview(owner)
+            owner = huge_map(nbytes)
+            whole, start = memoryview(owner), huge_start(owner)
         else:
             whole = memoryview(bytearray(nbytes + _LINE))
-            boundary = _LINE
-        address = np.frombuffer(whole, np.uint8).ctypes.data
-        start = -address % boundary
+            start = -np.frombuffer(whole, np.uint8).ctypes.data % _LINE
         self._view = whole[start : start + nbytes]
         self.writable: np.ndarray = np.frombuffer(self._view, np.uint8)
         """The bytes, uint8 of shape (nbytes,), for whoever fills them."""

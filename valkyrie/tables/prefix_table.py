@@ -24,7 +24,7 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from valkyrie import records
-from valkyrie._native import PrefixChains, PrefixTableReader, freeze, gather
+from valkyrie._native import PrefixChains, PrefixTableReader, freeze, gather, large_result
 from valkyrie.errors import ArgumentError, KeyTypeError
 from valkyrie.parallel import thread_count
 from valkyrie.tables.changes import KeyChanges
@@ -291,7 +291,7 @@ class PrefixTable(StoredTable, PrefixTableReader):
         lo, hi = self._index.ranges(prefixes, lengths)
         offsets = np.zeros(len(lo) + 1, np.int64)
         np.cumsum(hi - lo, dtype=np.int64, out=offsets[1:])
-        out = np.empty(int(offsets[-1]), np.int32)
+        out: Int32Array = large_result(int(offsets[-1]), np.int32)
         gather.expand_ranges(lo, offsets, self._rows, out)
         return offsets, out
 
