@@ -59,7 +59,7 @@ import valkyrie, valkyrie._native, xxhash
 assert not sys._is_gil_enabled(), "an extension module brought the GIL back"
 END
 leave_out=()
-for name in bit_prefixes id_table_arguments prefix_table columns route_table prefix_keys source readme benchmarks prefix_benchmarks \
+for name in bit_prefixes id_table_arguments id_table_check prefix_table columns route_table prefix_keys source readme benchmarks prefix_benchmarks \
     broken_numba; do
     leave_out+=("--ignore=tests/unit/test_$name.py")
 done
