@@ -59,10 +59,13 @@ import valkyrie, valkyrie._native, xxhash
 assert not sys._is_gil_enabled(), "an extension module brought the GIL back"
 END
 leave_out=()
-for name in bit_prefixes id_table_arguments id_table_check prefix_table columns route_table prefix_keys source readme benchmarks prefix_benchmarks \
-    broken_numba; do
+for name in bit_prefixes broken_numba columns display id_table_arguments id_table_check prefix_keys prefix_table route_table \
+    text_prefixes benchmarks prefix_benchmarks readme source; do
     leave_out+=("--ignore=tests/unit/test_$name.py")
 done
 export VALKYRIE_TEST_WITHOUT=polars
-[ $# -gt 0 ] || set -- tests/unit tests/properties tests/machines tests/threads "${leave_out[@]}" --ignore=tests/properties/test_route_properties.py
+for name in route_properties text_prefix_agreement; do
+    leave_out+=("--ignore=tests/properties/test_$name.py")
+done
+[ $# -gt 0 ] || set -- tests/unit tests/properties tests/machines tests/threads "${leave_out[@]}"
 exec "$work/venv/bin/python" -X faulthandler -m pytest -q -p no:cacheprovider "$@"

@@ -121,9 +121,10 @@ def test_what_is_refused(n):
     for keys in (["a"], [1, None], [1.5]):
         with pytest.raises(KeyTypeError, match="keys"):
             table.replace(keys, range(len(keys)))
-    for keys in (["a"], [1, None]):
-        with pytest.raises(KeyTypeError, match="keys"):
-            table.without(keys)
+    for keys in (["a"], [1, None], [None]):
+        for errors in ("raise", "ignore"):
+            with pytest.raises(KeyTypeError, match="keys"):
+                table.without(keys, errors=errors)
     with pytest.raises(ArgumentError, match="on_duplicate"):
         table.replace([1], [1], on_duplicate="maybe")
     with pytest.raises(ArgumentError, match="errors"):

@@ -462,3 +462,13 @@ def test_routes_of_malformed_keys_can_be_errors():
     assert table.route_many(["10.1.1.1", "bogus"], "name") == ["ten", None]
     with pytest.raises(vk.errors.ArgumentError, match="'bogus' at position 1"):
         table.route_many(["10.1.1.1", "bogus"], "name", errors="raise")
+
+
+@pytest.mark.parametrize("kind", ["bytes", "path", "suffix", "digits"])
+def test_lengths_are_refused_where_prefixes_have_their_own(kind):
+    table = vk.PrefixTable.build(["1", "12"], kind=kind)
+    for ask in (table.get_many, table.enumerate_many, table.count_many, table.range_many, table.without):
+        with pytest.raises(vk.errors.ArgumentError, match="have their own lengths"):
+            ask(["1"], lengths=[9])
+    with pytest.raises(vk.errors.ArgumentError, match="have their own lengths"):
+        table.replace(["1"], [5], lengths=[9])

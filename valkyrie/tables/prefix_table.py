@@ -30,7 +30,7 @@ from valkyrie.parallel import thread_count
 from valkyrie.tables.changes import KeyChanges
 from valkyrie.tables.content_sum import ContentSum
 from valkyrie.tables.located import Located, check_errors, check_out, checked_missing, checked_rows
-from valkyrie.tables.prefixes.building import built_index, stored_index
+from valkyrie.tables.prefixes.building import built_index, check_lengths, stored_index
 from valkyrie.tables.prefixes.differences import prefix_changes
 from valkyrie.tables.prefixes.index import PrefixIndex
 from valkyrie.tables.prefixes.merging import replaced, require_known
@@ -227,7 +227,7 @@ class PrefixTable(StoredTable, PrefixTableReader):
 
     def get_many(self, prefixes: Any, *, lengths: Any = None, missing: int = -1) -> Int32Array:
         """The rows of prefixes themselves, `missing` where one is not in the table: int32, shape (n,). As `build` takes them."""
-        return self._rows_of(self._index.find(prefixes, lengths), checked_missing(missing))
+        return self._rows_of(self._index.find(prefixes, check_lengths(lengths, self.kind)), checked_missing(missing))
 
     def match(self, key: Any) -> tuple[Any, int] | None:
         """The longest prefix that one key begins with, as `items` gives it, and its row; None if there is none."""
@@ -288,7 +288,7 @@ class PrefixTable(StoredTable, PrefixTableReader):
         rows : ndarray of int32
             Those of prefix i are ``rows[offsets[i]:offsets[i + 1]]``.
         """
-        lo, hi = self._index.ranges(prefixes, lengths)
+        lo, hi = self._index.ranges(prefixes, check_lengths(lengths, self.kind))
         offsets = np.zeros(len(lo) + 1, np.int64)
         np.cumsum(hi - lo, dtype=np.int64, out=offsets[1:])
         out: Int32Array = large_result(int(offsets[-1]), np.int32)
@@ -297,7 +297,7 @@ class PrefixTable(StoredTable, PrefixTableReader):
 
     def count_many(self, prefixes: Any, *, lengths: Any = None) -> Int32Array:
         """How many prefixes lie under each, itself included: int32, shape (n,)."""
-        lo, hi = self._index.ranges(prefixes, lengths)
+        lo, hi = self._index.ranges(prefixes, check_lengths(lengths, self.kind))
         count: Int32Array = hi - lo
         return count
 
@@ -306,7 +306,7 @@ class PrefixTable(StoredTable, PrefixTableReader):
 
         No copy is made of what lies there: ``rows_by_rank[lo:hi]`` are its rows.
         """
-        return self._index.ranges(prefixes, lengths)
+        return self._index.ranges(prefixes, check_lengths(lengths, self.kind))
 
     def replace(
         self, prefixes: Any, rows: Any, *, lengths: Any = None, on_duplicate: OnDuplicate = "error", threads: int | None = 1
@@ -364,7 +364,7 @@ class PrefixTable(StoredTable, PrefixTableReader):
         thread_count(threads)
         if errors not in ("raise", "ignore"):
             raise ArgumentError(f'errors must be "raise" or "ignore"; got {errors!r}', hint='Use "raise", the default')
-        known = self._index.find(prefixes, lengths)
+        known = self._index.find(prefixes, check_lengths(lengths, self.kind))
         if errors == "raise":
             require_known(known)
         if not (known >= 0).any():

@@ -16,7 +16,7 @@ from valkyrie.tables.prefixes.wildcard_index import WildcardIndex
 from valkyrie.tables.prefixes.word_index import WordIndex
 from valkyrie.typing import AnyArray, OnDuplicate, PrefixKind
 
-__all__ = ["built_index", "stored_index"]
+__all__ = ["built_index", "check_lengths", "stored_index"]
 
 _INDEXES: dict[str, type[PrefixIndex]] = {kind: index for index in (IpIndex, WordIndex, TextIndex) for kind in index.kinds}
 _POLICIES = ("error", "first", "last")
@@ -38,13 +38,24 @@ def built_index(
         raise ArgumentError(
             f'on_duplicate must be "error", "first" or "last"; got {on_duplicate!r}', hint='Use "error", the default'
         )
-    if lengths is not None and kind not in ("ip", "bits"):
-        raise ArgumentError(f"lengths: prefixes of kind {kind!r} have their own lengths", hint="Leave it out")
+    check_lengths(lengths, kind)
     if wildcards and kind != "suffix":
         raise ArgumentError(f"wildcards: prefixes of kind {kind!r} have none", hint='Leave it out, or use kind="suffix"')
     return (WildcardIndex if wildcards else index_type).build(
         prefixes, lengths, kind=kind, strict=strict, wildcards=wildcards, on_duplicate=on_duplicate
     )
+
+
+def check_lengths(lengths: Any, kind: PrefixKind) -> Any:
+    """The lengths, if prefixes of the kind can have any beside them.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    if lengths is not None and kind not in ("ip", "bits"):
+        raise ArgumentError(f"lengths: prefixes of kind {kind!r} have their own lengths", hint="Leave it out")
+    return lengths
 
 
 def stored_index(columns: Mapping[str, AnyArray]) -> PrefixIndex:
