@@ -20,7 +20,7 @@ VALKYRIE_SANITIZE=thread "$keep/venv/bin/python" setup.py -q build_ext --inplace
     || { tail -n 40 "$work/build.log"; exit 1; }
 [ $# -gt 0 ] || set -- tests/threads tests/unit/test_parallel.py tests/unit/test_snapshot_manager.py
 status=0
-LD_PRELOAD=$(gcc -print-file-name=libtsan.so) TSAN_OPTIONS="exitcode=0 log_path=$work/reports/tsan history_size=4" \
+LD_PRELOAD=$(gcc -print-file-name=libtsan.so) TSAN_OPTIONS="exitcode=0 log_path=$work/reports/tsan history_size=7" \
     VALKYRIE_TEST_WITHOUT=polars VALKYRIE_TEST_READS="${VALKYRIE_TEST_READS:-30000}" VALKYRIE_JIT=0 \
     setarch -R "$keep/venv/bin/python" -m pytest -q -p no:cacheprovider -p no:xdist -o timeout=3600 "$@" || status=$?
 cat "$work"/reports/* > "$work/all" 2> /dev/null || true
