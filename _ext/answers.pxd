@@ -33,7 +33,7 @@ from probing cimport (
 )
 
 cdef enum:
-    PIECE = 8192        # keys that base and patch see one after the other: their 64 KB stay in the second-level cache
+    PIECE = 1024        # keys that base and patch see one after the other: what is noted of them fits the smallest stacks
 
 
 cdef inline int32_t one_id(const vk_view *t, uint64_t key) noexcept nogil:

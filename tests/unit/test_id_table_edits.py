@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
+import types
 
 import numpy as np
 import pytest
@@ -189,3 +192,42 @@ def test_sums_are_of_content_alone(rng):
 ])  # fmt: skip
 def test_sums_of_prefixes_are_fixed_too(prefixes, options, expected):
     assert vk.PrefixTable.build(prefixes, **options).content_sum() == expected
+
+
+def test_a_table_is_gone_with_its_last_reference():
+    """Not when Python next looks for cycles, which a program of arrays does rarely."""
+    code = """
+import gc, weakref
+import numpy as np, valkyrie as vk
+gc.disable()
+table = vk.IdTable.build(np.arange(20_000) * 977)
+edited = table.replace([1], [1])
+seen = [weakref.ref(table), weakref.ref(edited), weakref.ref(edited.merged())]
+del table, edited
+print([ref() is None for ref in seen])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[True, True, True]\n"
+
+
+def test_edited_tables_answer_on_the_smallest_stacks():
+    code = """
+import threading
+import numpy as np, valkyrie as vk
+threading.stack_size(64 * 1024)
+wide = np.arange(40_000, dtype=np.uint64).view("V16")
+for keys in (np.arange(20_000) * 977, np.arange(20_000), wide, [str(i) for i in range(20_000)]):
+    table = vk.IdTable.build(keys).replace(keys[:5], range(5, 10))
+    found = []
+    thread = threading.Thread(target=lambda: found.extend(table.get_many(keys[:9]).tolist()))
+    thread.start()
+    thread.join()
+    assert found == [5, 6, 7, 8, 9, 5, 6, 7, 8], found
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_module_that_another_thread_is_importing_is_no_hindrance(monkeypatch):
+    monkeypatch.setitem(sys.modules, "numpy.ma", types.ModuleType("numpy.ma"))
+    table = vk.IdTable.build(np.arange(N) * 977)
+    assert table.replace([5, 5], [1, 2], on_duplicate="last").get_many(np.array([5])).tolist() == [2]

@@ -18,8 +18,9 @@ def loaded(name: str) -> ModuleType | None:
 
 def is_masked(array: object) -> bool:
     """Whether it is a masked array of numpy's, which imports the module of those when it is first asked for: 10 ms."""
-    masked = loaded("numpy.ma")
-    return masked is not None and isinstance(array, masked.MaskedArray)
+    # Another thread may be importing it: then there is no such array yet.
+    masked = getattr(loaded("numpy.ma"), "MaskedArray", None)
+    return masked is not None and isinstance(array, masked)
 
 
 def installed(name: str) -> bool:

@@ -77,7 +77,7 @@ class IdTable(StoredTable, IdTableReader):
     fallback: AnyArray
     _parts: IdTableParts
     _patch: Patch | None
-    _base: IdTableReader
+    _base: IdTableReader | None
 
     def __new__(cls, parts: IdTableParts, patch: Patch | None = None, base: IdTableReader | None = None) -> Self:
         """Take the arrays of a table, changes that wait beside it, and the reader without them; use `build` or `from_columns`."""
@@ -86,7 +86,8 @@ class IdTable(StoredTable, IdTableReader):
             arguments |= patch.reader_arguments() | {"entries": parts.entries + patch.grown_by}
         try:
             self: Self = super().__new__(cls, **arguments)
-            self._base = self if patch is None else base or IdTableReader(**parts.reader_arguments())
+            # Without changes the table itself, which must not hold itself: it would stay in memory until cycles are looked for.
+            self._base = None if patch is None else IdTableReader(**parts.reader_arguments()) if base is None else base
         except ValueError as error:
             raise SnapshotFormatError(
                 f"the arrays of the id table do not fit its numbers: {error}", hint="Build or save the table again"
@@ -311,9 +312,14 @@ class IdTable(StoredTable, IdTableReader):
         if keys.n == 0:
             return self
         parts, patch = edited(
-            self._base, self._parts, self._patch, keys, rows, on_duplicate=on_duplicate, threads=threads
+            self._unchanged, self._parts, self._patch, keys, rows, on_duplicate=on_duplicate, threads=threads
         )
-        return type(self)(parts, patch, self._base if parts is self._parts else None)
+        return type(self)(parts, patch, self._unchanged if parts is self._parts else None)
+
+    @property
+    def _unchanged(self) -> IdTableReader:
+        """The reader without the changes that are pending."""
+        return self if self._base is None else self._base
 
     def contains_many(self, keys: Any, *, threads: int | None = 1) -> BoolArray:
         """Which keys are in the table: ndarray of bool, shape (n,). Arguments and errors as `get_many`."""
@@ -395,7 +401,7 @@ class IdTable(StoredTable, IdTableReader):
         check_structure(self._parts, sample)
         if self._patch is not None:
             check_structure(self._patch.parts, sample)
-            if (found_rows(self._base, self._patch.keys) != self._patch.old).any():
+            if (found_rows(self._unchanged, self._patch.keys) != self._patch.old).any():
                 raise SnapshotFormatError(
                     "the id table makes no sense: a change is not one of this table", hint="Build and save it again"
                 )

@@ -90,7 +90,9 @@ class Patch:
         """
         parts = build_from_keys(keys, None, on_duplicate=on_duplicate, seed=None, threads=1)
         if parts.entries < keys.n:
-            kept = np.unique(found_rows(_reader(parts), keys))
+            counts = np.zeros(keys.n, np.bool_)
+            counts[found_rows(_reader(parts), keys)] = True
+            kept = np.flatnonzero(counts)
             return cls.of(base, keys.take(kept), new[kept], old[kept], on_duplicate="error")
         return cls._complete(base, parts, freeze(new), freeze(old))
 
