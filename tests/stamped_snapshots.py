@@ -36,22 +36,29 @@ def _column(stamp: int) -> Any:
     return np.full(KEYS, stamp, np.int64)
 
 
+# Large enough to be patched: each stamp's index is the same big arrays and changes beside them, which managers merge meanwhile.
+_BASE = vk.IdTable.build(np.arange(20_000) * 977, np.arange(20_000) % KEYS)
+
+
 def _index(stamp: int) -> vk.IdTable:
     rows = {key: row for key in range(KEYS) if (row := row_of(key, stamp)) is not None}
-    return vk.IdTable.build(np.array(list(rows)) * 977, list(rows.values()))
+    absent = [key * 977 for key in range(KEYS) if key not in rows]
+    index = _BASE.replace(np.array(list(rows)) * 977, list(rows.values())).without(absent)
+    assert index.pending == KEYS
+    return index
 
 
 _INDEXES = [_index(stamp) for stamp in range(STAMPS)]
 
 
-def stamped(stamp: int, columns: dict[str, Any] | None = None) -> vk.Snapshot:
-    """A snapshot of a stamp; with columns of its own that somebody may change."""
+def stamped(stamp: int, columns: dict[str, Any] | None = None, *, index: int | None = None) -> vk.Snapshot:
+    """A snapshot of a stamp; with columns of its own that somebody may change, or the index of another stamp."""
     values = columns or {name: _column(stamp) for name in COLUMNS}
     if columns is None:
         for column in values.values():
             column.flags.writeable = False
     payload = {name: PayloadColumn(column) for name, column in values.items()}
-    return vk.Snapshot.build({"t": vk.RouteTable(_INDEXES[stamp], payload, "id")})
+    return vk.Snapshot.build({"t": vk.RouteTable(_INDEXES[stamp if index is None else index], payload, "id")})
 
 
 _READY = [stamped(stamp) for stamp in range(STAMPS)]
@@ -109,6 +116,9 @@ class Reader:
         row = table.index.get(place * 977)
         if row != row_of(place, stamp):
             return f"(d) key {place * 977} of version {snapshot.version} leads to {row}, not {row_of(place, stamp)}"
+        other = self._random.randrange(KEYS, 20_000)  # one that never changes
+        if table.index.get(other * 977) != other % KEYS:
+            return f"(d) key {other * 977} of version {snapshot.version} does not lead where it always does"
         return ""
 
 
@@ -116,7 +126,7 @@ Publisher = Callable[[Any, threading.Event], None]
 
 
 def good_publisher(manager: Any, stop: threading.Event) -> None:
-    """Publish as fast as it goes: tables of their own, and edits of the last one."""
+    """Publish as fast as it goes, while what waits beside the tables is merged."""
     while not stop.is_set():
         stamp = (manager.current.version + 1) % STAMPS
         if stamp % 2:
@@ -166,21 +176,53 @@ def _goes_back(manager: Any, stop: threading.Event) -> None:
         time.sleep(0)
 
 
-BUSTED: dict[str, Publisher] = {
-    "mutates in place": _mutates_in_place,
-    "publishes before filling": _publishes_before_filling,
-    "forgets a column": _forgets_a_column,
-    "goes back": _goes_back,
+def _spoils_one_value(manager: Any, stop: threading.Event) -> None:
+    """Fills a column but for one value, which few reads happen upon."""
+    while not stop.is_set():
+        stamp = (manager.current.version + 1) % STAMPS
+        columns = {name: _column(stamp) for name in COLUMNS}
+        columns[COLUMNS[stamp % 4]][stamp % KEYS] += 1
+        manager.publish(stamped(stamp, columns))
+
+
+def _takes_the_index_of_another_version(manager: Any, stop: threading.Event) -> None:
+    """Publishes the payload of one version with the keys of the next."""
+    while not stop.is_set():
+        stamp = (manager.current.version + 1) % STAMPS
+        manager.publish(stamped(stamp, index=(stamp + 1) % STAMPS))
+
+
+def _reuses_memory_too_early(manager: Any, stop: threading.Event) -> None:
+    """Writes a version into the arrays of one that somebody may still hold."""
+    ring = [{name: _column(0) for name in COLUMNS} for _ in range(_HELD_FOR - 300)]
+    while not stop.is_set():
+        version = manager.current.version + 1
+        columns = ring[version % len(ring)]
+        for column in columns.values():
+            column[:] = version % STAMPS
+        manager.publish(stamped(version % STAMPS, columns))
+
+
+BUSTED: dict[str, tuple[Publisher, str]] = {
+    "mutates in place": (_mutates_in_place, "bc"),
+    "publishes before filling": (_publishes_before_filling, "bc"),
+    "forgets a column": (_forgets_a_column, "bc"),
+    "goes back": (_goes_back, "a"),
+    "spoils one value": (_spoils_one_value, "bc"),
+    "takes the index of another version": (_takes_the_index_of_another_version, "d"),
+    "reuses memory too early": (_reuses_memory_too_early, "e"),
 }
+"""By name, a publisher and the checks of which one must catch it."""
 
 
-def run_readers(publisher: Publisher, *, readers: int, reads: int, seconds: float) -> tuple[list[Reader], int]:
+def run_readers(publisher: Publisher, *, readers: int, reads: int, seconds: float) -> tuple[list[Reader], int, int]:
     """Run readers against a publisher until each has read so often, one has seen something wrong, or the time is over.
 
     Returns
     -------
     readers : list of Reader
     swaps : int
+    merges : int
     """
     with vk.SnapshotManager(_READY[0]) as manager:
         for _ in range(STAMPS - manager.current.version % STAMPS):  # until version and stamp agree
@@ -203,4 +245,4 @@ def run_readers(publisher: Publisher, *, readers: int, reads: int, seconds: floa
             sys.setswitchinterval(interval)
             for thread in (*threads, writer):
                 thread.join()
-        return own, manager.current.version - first
+        return own, manager.current.version - first, manager.stats.merges

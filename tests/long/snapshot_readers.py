@@ -24,19 +24,20 @@ def main() -> int:
     gil = getattr(sys, "_is_gil_enabled", lambda: True)()
     print(f"commit {commit()}, Python {platform.python_version()}, GIL {'on' if gil else 'off'}, {platform.machine()}")
     failed = False
-    for name, publisher in BUSTED.items():
+    for name, (publisher, letters) in BUSTED.items():
         began = time.monotonic()
-        readers, _ = run_readers(publisher, readers=options.readers, reads=10**12, seconds=10)
+        readers, _, _ = run_readers(publisher, readers=options.readers, reads=10**12, seconds=10)
         found = next((reader.wrong for reader in readers if reader.wrong), "")
-        failed |= not found
+        failed |= not found or found[1] not in letters
         outcome = f"caught after {time.monotonic() - began:.2f} s: {found}" if found else "NOT CAUGHT"
         print(f"busted, {name}: {outcome}", flush=True)
     began = time.monotonic()
     each = -(-options.reads // options.readers)
-    readers, swaps = run_readers(good_publisher, readers=options.readers, reads=each, seconds=86_400)
+    readers, swaps, merges = run_readers(good_publisher, readers=options.readers, reads=each, seconds=86_400)
     wrong = [reader.wrong for reader in readers if reader.wrong]
     reads = sum(reader.reads for reader in readers)
-    print(f"{reads:,} reads, {swaps:,} swaps, {len(wrong)} violations, {time.monotonic() - began:.0f} s {' '.join(wrong)}")
+    seconds = time.monotonic() - began
+    print(f"{reads:,} reads, {swaps:,} swaps, {merges:,} merges, {len(wrong)} violations, {seconds:.0f} s {' '.join(wrong)}")
     return 1 if failed or wrong or reads < options.reads else 0
 
 

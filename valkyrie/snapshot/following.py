@@ -179,7 +179,11 @@ class _Follower:
             if snapshot is not None:
                 if self._stop.is_set():
                     return
-                manager._install_foreign(snapshot)
+                try:
+                    manager._install_foreign(snapshot)
+                except BaseException:
+                    self._settled, self._failed_line = None, self._settled  # it was read, and is to be read again
+                    raise
             if self._failed_line is None:
                 self._recover()
         except Exception as error:  # whatever it is, the last good version serves on, and the next may be well

@@ -248,7 +248,7 @@ class Publication:
 
     def _write_ahead(self, merged: Snapshot) -> None:
         """Write the big arrays of a merge while it is not current yet, and nobody waits for them."""
-        if os.getpid() == self._pid:
+        if os.getpid() == self._pid and self._lock.is_held:
             with suppress(SourceError):  # the version that needs them tries again, and says why it fails
                 self._segments.write_ahead(merged)
 
