@@ -128,13 +128,24 @@ class VersionPublisher(KeptVersions):
         ------
         ManagerBusyError
             Another thread was publishing for all that time.
+        VersionConflictError
+            The function returned an edit of an earlier version, which would undo what came between.
         ManagerClosedError, NestedCallError, ArgumentError
         """
 
         def action() -> Snapshot:
             self._check_open("update")
             began = time.perf_counter()
-            return self._install(checked_snapshot(change(self.current), "what the function given to update() returned"), began)
+            made = checked_snapshot(change(self.current), "what the function given to update() returned")
+            if made.origin is not None and made.origin.manager is self._token and made.origin.version != self.current.version:
+                raise VersionConflictError(
+                    f"update(): the function returned an edit of version {made.origin.version}, but version"
+                    f" {self.current.version} is current",
+                    hint="Edit the snapshot that the function is given; rollback() brings an old one back",
+                    expected=made.origin.version,
+                    current=self.current.version,
+                )
+            return self._install(made, began)
 
         return self._writers.run(action, call="update", timeout=checked_seconds(timeout))
 
