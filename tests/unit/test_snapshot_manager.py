@@ -497,14 +497,3 @@ def test_reads_of_current_do_not_wait(manager):
     assert time.monotonic() - began < 20
     leave.set()
     busy.join(30)
-
-
-def test_update_refuses_an_edit_of_an_earlier_version():
-    manager = SnapshotManager(snapshot_of(routes={10: 0, 20: 1}))
-    old = manager.current
-    manager.update(lambda now: now.with_routes({30: 5}))
-    with pytest.raises(VersionConflictError, match="an edit of version 1, but version 2 is current"):
-        manager.update(lambda _: old.with_routes({40: 6}))
-    assert manager.current.lookup(30) == 5
-    assert manager.update(lambda now: now).version == 3
-
