@@ -85,7 +85,8 @@ print(manager.current.lookup(400), manager.current.lookup(int(moving[0])), manag
 # ## What moved?
 #
 # `diff` compares two versions. Without keys it says which routes differ; with keys, where each of *them* went, by count and
-# by load.
+# by load. The tenants' table has no payload, so a route is a row; of a `RouteTable` the records are compared, whatever rows they
+# lie in.
 
 # %%
 vk.diff(manager.at(version=1), manager.current)

@@ -58,6 +58,7 @@ def test_all_keys(files, run):
         "removed": 1,
         "changed": 100,
         "added": 0,
+        "renumbered": 0,
         "payload_differs": False,
     }
     assert report["tables"]["names"]["added"] == 1
@@ -103,6 +104,21 @@ def test_the_gate(files, run):
     assert json.loads(run(*keyed, "--fail-if-moved-over", 1, "--json").stdout)["gate"]["passed"]
     run(*both, "--fail-if-moved-over", 1.5, code=2)
     run("diff", files / "a.vks", files / "a.vks", "--fail-if-moved-over", 0)
+
+
+def test_the_gate_compares_records(run, tmp_path):
+    hosts = [f"host-{i % 5}" for i in range(1000)]
+    for name, ids, held in (("a", IDS, hosts), ("anew", IDS[::-1], hosts[::-1]), ("b", IDS, ["x"] * 100 + hosts[100:])):
+        vk.RouteTable.build({"id": ids, "host": held}).save(tmp_path / f"{name}.vks")
+    parquet.write_table(pa.table({"id": IDS}), tmp_path / "ids.parquet")
+    for more in ([], ["--keys", tmp_path / "ids.parquet"]):
+        asked = ["diff", tmp_path / "a.vks", tmp_path / "anew.vks", *more, "--fail-if-moved-over", 0]
+        assert re.search(r"moved by row only", run(*asked).stdout)
+        report = json.loads(run(*asked, "--json").stdout)
+        assert (report if more else report["tables"]["routes"])["renumbered"] == 1000
+        failed = run("diff", tmp_path / "a.vks", tmp_path / "b.vks", *more, "--fail-if-moved-over", 0, code=8)
+        assert "10.0000% moved" in failed.stderr
+    assert "another record there" in run("diff", tmp_path / "a.vks", tmp_path / "b.vks", *more).stdout
 
 
 @pytest.mark.parametrize("kind", ["text", "uuid", "bits", "low bits", "ip", "digits"])

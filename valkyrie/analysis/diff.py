@@ -10,22 +10,23 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from valkyrie.analysis.answers import Answers, answers, moved_keys, refuse_iterators
 from valkyrie.analysis.frames import concatenated, joined_keys, pandas_frame
 from valkyrie.analysis.loads import checked_load
 from valkyrie.analysis.moves import Moves
 from valkyrie.analysis.table_diff import TableDiff
 from valkyrie.arrays import Columns
 from valkyrie.display import move_plot
-from valkyrie.errors import ArgumentError, ValkyrieError
+from valkyrie.errors import ArgumentError
 from valkyrie.parallel import thread_count
 from valkyrie.snapshot import Snapshot, Table
 from valkyrie.tables import IdTable, PrefixTable, RouteTable
-from valkyrie.typing import BoolArray, Int32Array
+from valkyrie.typing import BoolArray, Float64Array, Int32Array
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Diff", "as_snapshot", "diff", "targets"]
+__all__ = ["Diff", "as_snapshot", "diff", "moves_of"]
 
 _NAMED = 8
 
@@ -39,15 +40,19 @@ def diff(
     table: str | None = None,
     threads: int | None = 1,
 ) -> Diff:
-    """Compare two snapshots, or two tables.
+    """Compare two snapshots, or two tables, by what keys lead to.
+
+    Two answers are the same when the records of the RouteTables that gave them are equal: all columns by name, type and the bytes
+    of their values, where NaN is NaN and null is null. The rows of the records do not count, and are reported apart
+    (`Diff.renumbered`). Tables without payload have nothing but rows, which are compared; a record and a row are never the same.
 
     Parameters
     ----------
     a, b : Snapshot, or table
         Before and after; both snapshots, or both tables.
     keys : array-like, length n, optional
-        Keys to look up in both, in any container. Without, the keys of the tables themselves are compared, in time O(n), or
-        O(pending) where both tables are edits of the same one; of prefix tables, the prefixes.
+        Keys to look up in both, in any container but an iterator. Without, the keys of the tables themselves are compared, in
+        time O(n), or O(pending) where both tables are edits of the same one; of prefix tables, the prefixes.
     load : array-like of float, length n, optional
         What each key weighs, finite, 0 or more; by default 1. An array of float64 is borrowed.
     table : str, optional
@@ -79,12 +84,16 @@ def diff(
         found = Diff(before, after, table)
         assert found.tables  # computed now, where the caller expects the wait
         return found
-    old = targets(before, keys, table, workers, "a: ")
-    if _same_tables(before, after, table):
-        new = old
-    else:
-        new = targets(after, keys, table, workers, "b: ")
-    return Diff(before, after, table, Moves(old, new, checked_load(load, len(old))))
+    refuse_iterators(keys)
+    old = answers(before, keys, table, workers, "a: ")
+    new = old if _same_tables(before, after, table) else answers(after, keys, table, workers, "b: ")
+    return Diff(before, after, table, moves_of(old, new, checked_load(load, len(old.rows)), workers))
+
+
+def moves_of(old: Answers, new: Answers, load: Float64Array | None, threads: int) -> Moves:
+    """What moved; the load was checked already."""
+    moved = np.zeros(len(old.rows), np.bool_) if new is old else moved_keys(old, new, threads)
+    return Moves(old.rows, new.rows, load, moved)
 
 
 def as_snapshot(given: Any, argument: str) -> Snapshot:
@@ -98,16 +107,6 @@ def as_snapshot(given: Any, argument: str) -> Snapshot:
     )
 
 
-def targets(snapshot: Snapshot, keys: Any, table: str | None, threads: int, whose: str) -> Int32Array:
-    """Where keys lead: int32, -1 for no route. An error says in which snapshot it was."""
-    if table is not None and table not in snapshot.tables:
-        return np.full(len(keys), -1, np.int32)
-    try:
-        return snapshot.targets_of(keys, table=table, threads=threads)
-    except ValkyrieError as error:
-        raise type(error)(whose + error.message, hint=error.hint, **error.data) from error
-
-
 def _same_tables(a: Snapshot, b: Snapshot, table: str | None) -> bool:
     if table is not None:
         return a.tables.get(table) is b.tables.get(table)
@@ -115,7 +114,7 @@ def _same_tables(a: Snapshot, b: Snapshot, table: str | None) -> bool:
 
 
 class Diff:
-    """What two snapshots do differently. Immutable; safe to share between threads.
+    """What two snapshots do differently. Immutable; safe to share between threads. A pickle holds both snapshots.
 
     The keys of the tables are compared in `tables`, `added`, `removed` and `changed`. What concerns the keys that `diff` was
     given, `moves` and all behind it, raises ArgumentError where there were none.
@@ -132,6 +131,9 @@ class Diff:
         self._table = table
         self._moves = moves
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Diff, (self.a, self.b, self._table, self._moves)
+
     @cached_property
     def tables(self) -> Mapping[str, TableDiff]:
         """What became of each table, by name; computed when first asked for if keys were given."""
@@ -146,8 +148,13 @@ class Diff:
         return {name: sum(counts[name] for counts in by_table) for name in ("removed", "changed", "added")}
 
     @property
+    def renumbered(self) -> int:
+        """How many keys lead to another row of the same record, and so did not move: of those given, or else of all tables."""
+        return sum(each.renumbered for each in self.tables.values()) if self._moves is None else self._moves.renumbered
+
+    @property
     def changed_share(self) -> float:
-        """The share of the keys in the tables of `a` that were removed or lead to another row; 0 of no keys."""
+        """The share of the keys in the tables of `a` that were removed or lead elsewhere; 0 of no keys."""
         before = sum(each.keys_before for each in self.tables.values())
         counts = self.counts
         return (counts["removed"] + counts["changed"]) / before if before else 0.0
@@ -170,7 +177,7 @@ class Diff:
 
     @cached_property
     def changed(self) -> Columns:
-        """Columns and errors as `added`, of keys that lead to another row."""
+        """Columns and errors as `added`, of keys that lead elsewhere."""
         return joined_keys(self.tables, "changed")
 
     @property
@@ -254,12 +261,14 @@ class Diff:
         facts = [("moved", f"{moves.keys_moved:,} of {len(moves):,} keys ({moves.moved_share:.2%})")]
         if moves.load is not None:
             facts.append(("load moved", f"{moves.moved_load:,.6g} of {moves.total_load:,.6g} ({moves.moved_load_share:.2%})"))
+        if moves.renumbered:
+            facts.append(("moved by row only", f"{moves.renumbered:,} keys, to another row of the same record"))
         facts.append(("no route", f"{moves.unrouted_before:,} before, {moves.unrouted:,} after"))
         order = np.argsort(-self.matrix["load"], kind="stable")
         for way in order[:_NAMED].tolist():
             old, new, count = (int(self.matrix[name][way]) for name in ("before", "after", "keys"))
             load = "" if moves.load is None else f", load {float(self.matrix['load'][way]):,.6g}"
-            facts.append((f"{_target(old)} → {_target(new)}", f"{count:,} keys{load}"))
+            facts.append((f"{_target(old)} → {_target(new) if new != old else 'another record there'}", f"{count:,} keys{load}"))
         if len(order) > _NAMED:
             facts.append(("other ways", f"{len(order) - _NAMED:,}"))
         return facts

@@ -15,7 +15,10 @@ __all__ = ["Moves"]
 
 
 class Moves:
-    """Where keys led before and lead after. Immutable; safe to share between threads.
+    """Where keys led before and lead after. Immutable; safe to share between threads, and pickled as they are.
+
+    A key has moved if it leads to another record, where tables have records, or else to another row. Targets are rows all the
+    same, so that a way may lead from a row to itself: its record changed.
 
     Attributes
     ----------
@@ -27,16 +30,24 @@ class Moves:
     keys_moved : int
     """
 
-    def __init__(self, before: Int32Array, after: Int32Array, load: Float64Array | None) -> None:
-        """Compare; `load` was checked already."""
+    def __init__(self, before: Int32Array, after: Int32Array, load: Float64Array | None, moved: BoolArray) -> None:
+        """Take what was compared; `load` was checked already."""
         self.before, self.after, self.load = before, after, load
-        self.moved: BoolArray = before != after
+        self.moved = moved
         self.keys_moved = int(np.count_nonzero(self.moved))
         for array in (before, after, self.moved):
             array.flags.writeable = False
 
     def __len__(self) -> int:
         return len(self.before)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Moves, (self.before, self.after, self.load, self.moved)
+
+    @cached_property
+    def renumbered(self) -> int:
+        """How many keys lead to another row of the same record, and so have not moved."""
+        return int(np.count_nonzero((self.before != self.after) & ~self.moved))
 
     @property
     def moved_share(self) -> float:

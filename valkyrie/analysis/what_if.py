@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from valkyrie.analysis.diff import Diff, as_snapshot, targets
+from valkyrie.analysis.answers import answers, refuse_iterators
+from valkyrie.analysis.diff import Diff, as_snapshot, moves_of
 from valkyrie.analysis.frames import pandas_frame
 from valkyrie.analysis.loads import checked_load
-from valkyrie.analysis.moves import Moves
 from valkyrie.arrays import Columns
 from valkyrie.errors import ArgumentError, ScenarioError, ValkyrieError
 from valkyrie.parallel import thread_count
@@ -35,14 +35,14 @@ def what_if(
     table: str | None = None,
     threads: int | None = 1,
 ) -> WhatIf:
-    """Look keys up in a snapshot, and in what it would be under each scenario.
+    """Look keys up in a snapshot, and in what it would be under each scenario; compared by what they lead to, as `diff` does.
 
     Parameters
     ----------
     snapshot : Snapshot, or table
         A table counts as a snapshot that holds it alone, under the name "routes".
     keys : array-like, length n
-        In any container; looked up once in `snapshot`, and once a scenario.
+        In any container but an iterator; looked up once in `snapshot`, and once a scenario.
     scenarios : mapping of str to callable, or list of (str, callable)
         Each takes the snapshot and gives another, by `Snapshot.with_routes` and the like; the snapshot stays as it is.
     load : array-like of float, length n, optional
@@ -67,8 +67,9 @@ def what_if(
     workers = thread_count(threads)
     if table is not None and table not in base.tables:
         raise ArgumentError(f"table: there is no table {table!r}", hint=f"The tables are {', '.join(map(repr, base.tables))}")
-    before = targets(base, keys, table, workers, "")
-    weights = checked_load(load, len(before))
+    refuse_iterators(keys)
+    before = answers(base, keys, table, workers, "")
+    weights = checked_load(load, len(before.rows))
     diffs = {}
     for name, scenario in named.items():
         try:
@@ -77,10 +78,10 @@ def what_if(
                 raise ArgumentError(
                     f"it gave {type(other).__name__}, a Snapshot is needed", hint="Return what with_routes() and the like give"
                 )
-            after = before if other is base else targets(other, keys, table, workers, "")
+            after = before if other is base else answers(other, keys, table, workers, "")
         except Exception as error:
             raise _failed(name, error) from error
-        diffs[name] = Diff(base, other, table, Moves(before, after, weights))
+        diffs[name] = Diff(base, other, table, moves_of(before, after, weights, workers))
     return WhatIf(base, diffs)
 
 
@@ -110,7 +111,7 @@ def _failed(name: str, error: Exception) -> ScenarioError:
 
 
 class WhatIf:
-    """What would become of keys under scenarios. Immutable; safe to share between threads.
+    """What would become of keys under scenarios. Immutable; safe to share between threads. A pickle holds all snapshots.
 
     Iterating gives the names of the scenarios; ``result[name]`` is a `Diff`.
 
@@ -126,6 +127,9 @@ class WhatIf:
         """Take what was found; use `what_if`."""
         self.snapshot = snapshot
         self.diffs: Mapping[str, Diff] = MappingProxyType(dict(diffs))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return WhatIf, (self.snapshot, dict(self.diffs))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.diffs)
@@ -143,8 +147,8 @@ class WhatIf:
 
     @cached_property
     def scenarios(self) -> Columns:
-        """A row a scenario: ``scenario``; ``moved``, keys; ``moved_share``; ``moved_load``; ``moved_load_share``; ``unrouted``,
-        keys without a route; ``unrouted_before``."""
+        """A row a scenario: ``scenario``; ``moved``, keys; ``moved_share``; ``moved_load``; ``moved_load_share``; ``renumbered``,
+        keys at another row of the same record; ``unrouted``, keys without a route; ``unrouted_before``."""
         moves = [each.moves for each in self.diffs.values()]
         return Columns(
             {
@@ -153,6 +157,7 @@ class WhatIf:
                 "moved_share": np.array([each.moved_share for each in moves], np.float64),
                 "moved_load": np.array([each.moved_load for each in moves], np.float64),
                 "moved_load_share": np.array([each.moved_load_share for each in moves], np.float64),
+                "renumbered": np.array([each.renumbered for each in moves], np.int64),
                 "unrouted": np.array([each.unrouted for each in moves], np.int64),
                 "unrouted_before": np.array([each.unrouted_before for each in moves], np.int64),
             }

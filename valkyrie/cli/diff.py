@@ -63,7 +63,9 @@ def diff(
 
     --fail-if-moved-over makes a gate: the share is that of the keys in the
     file, of their load with --load-column, and without --keys that of the
-    keys of A which are removed or lead elsewhere.
+    keys of A which are removed or lead elsewhere. A key of a table with
+    payload leads elsewhere if its record is another; keys that only lead to
+    another row of the same record are counted apart.
     """
     if keys is None and (column or load_column):
         raise ArgumentError("--column and --load-column are of the file of keys", hint="Name it: --keys FILE")
@@ -80,7 +82,8 @@ def diff(
         emit_json({"a": before, "b": after} | report | ({"gate": gate} if gate else {}))
     elif keys is None:
         rows = [[name, *each.values()] for name, each in report["tables"].items()]
-        draw_table("", ["table", "keys before", "keys after", "removed", "changed", "added", "payload differs"], rows)
+        names = ["table", "keys before", "keys after", "removed", "changed", "added", "moved by row only", "payload differs"]
+        draw_table("", names, rows)
     else:
         _show_moves(report, len(found.matrix), with_load=load_column is not None)
     if gate and not gate["passed"]:
@@ -129,7 +132,7 @@ def _tables(found: vk.Diff) -> dict[str, Any]:
         "tables": {
             name: {"keys_before": each.keys_before, "keys_after": each.keys_after}
             | each.counts
-            | {"payload_differs": each.payload_differs}
+            | {"renumbered": each.renumbered, "payload_differs": each.payload_differs}
             for name, each in found.tables.items()
         },
         "changed_share": found.changed_share,
@@ -144,6 +147,7 @@ def _moves(found: vk.Diff, most: int) -> dict[str, Any]:
         "keys": len(moves),
         "moved": moves.keys_moved,
         "moved_share": moves.moved_share,
+        "renumbered": moves.renumbered,
         "load": moves.total_load,
         "moved_load": moves.moved_load,
         "moved_load_share": moves.moved_load_share,
@@ -159,12 +163,19 @@ def _show_moves(report: dict[str, Any], ways: int, *, with_load: bool) -> None:
     if with_load:
         share = report["moved_load_share"]
         lines["load moved"] = f"{report['moved_load']:,.6g} of {report['load']:,.6g} ({share:.2%})"
+    if report["renumbered"]:
+        lines["moved by row only"] = f"{report['renumbered']:,} keys, to another row of the same record"
     facts(lines | {"no route": f"{report['unrouted_before']:,} before, {report['unrouted']:,} after"})
     if report["matrix"]:
         names = ["before", "after", "keys", *(["load"] if with_load else [])]
-        draw_table("", names, [[_target(name, way[name]) for name in names] for way in report["matrix"]], numbers=len(names))
+        draw_table("", names, [_way(way, names) for way in report["matrix"]], numbers=len(names))
     if len(report["matrix"]) < ways:
         facts({"more": f"{ways - len(report['matrix']):,} of {ways:,} ways (--most)"})
+
+
+def _way(way: dict[str, Any], names: list[str]) -> list[str]:
+    shown_way = {name: _target(name, way[name]) for name in names}
+    return list((shown_way | ({"after": "another record there"} if way["before"] == way["after"] else {})).values())
 
 
 def _target(name: str, value: float) -> str:

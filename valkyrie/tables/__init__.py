@@ -1,7 +1,7 @@
 """Tables: compiled keys, and the payload behind them."""
 
 from valkyrie.tables.changes import ChangedKeys, KeyChanges
-from valkyrie.tables.comparison import key_changes
+from valkyrie.tables.comparison import compared_tables, has_records, lead_elsewhere
 from valkyrie.tables.files import check_table, table_of
 from valkyrie.tables.id_table import IdTable
 from valkyrie.tables.ids.stats import IdTableStats
@@ -19,6 +19,8 @@ __all__ = [
     "PrefixTableStats",
     "RouteTable",
     "check_table",
-    "key_changes",
+    "compared_tables",
+    "has_records",
+    "lead_elsewhere",
     "table_of",
 ]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from valkyrie.arrays import Columns
-from valkyrie.typing import AnyArray, Int32Array, Int64Array
+from valkyrie.typing import AnyArray, BoolArray, Int32Array, Int64Array
 
-__all__ = ["ChangedKeys", "KeyChanges", "KeyReader", "StoredKeys", "UniqueKeys", "changes_of"]
+__all__ = ["ChangedKeys", "Differ", "KeyChanges", "KeyReader", "StoredKeys", "UniqueKeys", "changes_of"]
 
 
 class StoredKeys(NamedTuple):
@@ -31,6 +32,10 @@ class StoredKeys(NamedTuple):
 
 KeyReader = Callable[[], tuple[StoredKeys, Int64Array]]
 """Reads m keys: in ascending order, and which of the m each is."""
+
+
+Differ = Callable[[Int32Array, Int32Array], BoolArray]
+"""Which of n keys lead elsewhere, given the row of each before and after."""
 
 
 class UniqueKeys(NamedTuple):
@@ -66,6 +71,19 @@ class ChangedKeys:
         """The same keys on the way back."""
         return ChangedKeys(self._after, self._before, self._read)
 
+    def where(self, kept: BoolArray) -> ChangedKeys:
+        """Some of the keys: kept is of shape (n,), in the order of `rows`."""
+        return ChangedKeys(self._before[kept], self._after[kept], partial(_read_some, self._read, kept))
+
+    @property
+    def rows(self) -> tuple[Int32Array, Int32Array]:
+        """The row of each key before and after, in an order of its own: int32, shape (n,), -1 for none."""
+        return self._before, self._after
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """By the keys themselves, and not by the table that they are read from."""
+        return ChangedKeys, (self._before, self._after, partial(_known, self._read()))
+
     def columns(self) -> Columns:
         """``key``, ``length`` of those that have one, ``before`` and ``after`` (rows, -1 for none), ascending by key.
 
@@ -90,6 +108,7 @@ def changes_of(
     old_in_new: Int32Array,
     new_count: int,
     new: Callable[[], tuple[UniqueKeys, Int32Array]],
+    differ: Differ | None = None,
 ) -> KeyChanges:
     """Sort keys by what became of them.
 
@@ -103,9 +122,16 @@ def changes_of(
         How many keys the new table has.
     new : callable
         Gives those keys, and the row in the old table of each; not called if every one was found among the old ones.
+    differ : callable, optional
+        Which of the keys that both have lead elsewhere; by default those of another row.
     """
     there = old_in_new >= 0
-    gone, differ = np.flatnonzero(~there), np.flatnonzero(there & (old_in_new != old.rows))
+    gone = np.flatnonzero(~there)
+    if differ is None:
+        elsewhere = np.flatnonzero(there & (old_in_new != old.rows))
+    else:
+        stayed = np.flatnonzero(there)
+        elsewhere = stayed[differ(old.rows[stayed], old_in_new[stayed])]
     later, fresh = old, gone[:0]
     if len(old.rows) - len(gone) < new_count:
         later, new_in_old = new()
@@ -113,9 +139,20 @@ def changes_of(
     nothing = np.full(max(len(gone), len(fresh)), -1, np.int32)
     return KeyChanges(
         ChangedKeys(old.rows[gone], nothing[: len(gone)], old.pick(gone)),
-        ChangedKeys(old.rows[differ], old_in_new[differ], old.pick(differ)),
+        ChangedKeys(old.rows[elsewhere], old_in_new[elsewhere], old.pick(elsewhere)),
         ChangedKeys(nothing[: len(fresh)], later.rows[fresh], later.pick(fresh)),
     )
+
+
+def _known(read: tuple[StoredKeys, Int64Array]) -> tuple[StoredKeys, Int64Array]:
+    return read
+
+
+def _read_some(read: KeyReader, kept: BoolArray) -> tuple[StoredKeys, Int64Array]:
+    (keys, lengths), order = read()
+    chosen = kept[order]
+    position: Int64Array = np.cumsum(kept) - 1
+    return StoredKeys(keys[chosen], None if lengths is None else lengths[chosen]), position[order[chosen]]
 
 
 def _as_text(key: str | bytes) -> str:

@@ -20,7 +20,7 @@ from valkyrie._native import IdTableReader
 from valkyrie.arrays import KeyColumn, encodable, key_column
 from valkyrie.errors import ArgumentError, KeyTypeError, SnapshotFormatError
 from valkyrie.parallel import run, thread_count
-from valkyrie.tables.changes import KeyChanges
+from valkyrie.tables.changes import Differ, KeyChanges
 from valkyrie.tables.content_sum import ContentSum
 from valkyrie.tables.ids.build import build_parts
 from valkyrie.tables.ids.check import check_structure
@@ -272,13 +272,13 @@ class IdTable(StoredTable, IdTableReader):
         """Whether so much is pending that lookups feel it: more than one key in 2,048."""
         return self.pending * _MERGE_SHARE > len(self)
 
-    def changes_since(self, other: IdTable) -> KeyChanges:
+    def changes_since(self, other: IdTable, differ: Differ | None = None) -> KeyChanges:
         """What became of the keys of another table in this one: which are not in it, lead to other rows, or are new.
 
         Keys of another kind are other keys; integers count by value. Where both tables are edits of the same one, only what is
-        pending is compared.
+        pending is compared; but all keys are if `differ` says which lead elsewhere.
         """
-        return id_table_changes(other._contents(), self._contents())
+        return id_table_changes(other._contents(), self._contents(), differ)
 
     def rebased(self, before: Any, merged: Any) -> Self | None:
         """`merged` with what differs between `before` and this table; None unless the two lie over the same arrays.

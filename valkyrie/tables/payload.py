@@ -17,7 +17,7 @@ from valkyrie.tables.content_sum import remembered
 from valkyrie.typing import AnyArray, BoolArray, Int32Array
 from valkyrie.vks import first_impossible
 
-__all__ = ["PayloadColumn", "payload_columns", "payload_digest"]
+__all__ = ["PayloadColumn", "payload_columns", "payload_digest", "taken_rows"]
 
 _CHUNK = 1 << 19
 _AGAIN = "Build the table again, or give the arrays as to_columns() gave them"
@@ -59,12 +59,12 @@ class PayloadColumn:
         missing : ndarray of bool, shape (n,), or None
         """
         if self.texts is not None:
-            codes, _ = _take(self.values, rows, np.int32(-1), threads)
+            codes, _ = taken_rows(self.values, rows, np.int32(-1), threads)
             return Strings(codes, self.texts), None
-        taken, absent = _take(self.values, rows, default_missing(self.values.dtype), threads)
+        taken, absent = taken_rows(self.values, rows, default_missing(self.values.dtype), threads)
         missing: BoolArray | None = None
         if self.nulls is not None:
-            missing = _take(self.nulls, rows, True, threads)[0]
+            missing = taken_rows(self.nulls, rows, True, threads)[0]
         elif absent:
             missing = rows.view(np.uint32) >= len(self.values)
         return taken, missing
@@ -183,7 +183,8 @@ def _kept(array: AnyArray | None) -> Any:
     return freeze(array)
 
 
-def _take(values: AnyArray, rows: Int32Array, fill: Any, threads: int) -> tuple[AnyArray, int]:
+def taken_rows(values: AnyArray, rows: Int32Array, fill: Any, threads: int) -> tuple[AnyArray, int]:
+    """The values at some rows, `fill` where there is none, and how many those were."""
     out = np.empty(len(rows), values.dtype)
     itemsize = values.dtype.itemsize
     if itemsize == 0:

@@ -27,7 +27,7 @@ from valkyrie import records
 from valkyrie._native import PrefixChains, PrefixTableReader, freeze, gather, large_result
 from valkyrie.errors import ArgumentError, KeyTypeError
 from valkyrie.parallel import thread_count
-from valkyrie.tables.changes import KeyChanges
+from valkyrie.tables.changes import Differ, KeyChanges
 from valkyrie.tables.content_sum import ContentSum
 from valkyrie.tables.located import Located, check_errors, check_out, checked_missing, checked_rows
 from valkyrie.tables.prefixes.building import built_index, check_lengths, stored_index
@@ -379,9 +379,12 @@ class PrefixTable(StoredTable, PrefixTableReader):
         own = tuple(self._index.to_columns().values())
         return own if self._rows is None else (*own, self._rows)
 
-    def changes_since(self, other: PrefixTable) -> KeyChanges:
-        """What became of each prefix of another table in this one; those with wildcards and those without have none in common."""
-        return prefix_changes((other._index, other.rows_by_rank), (self._index, self.rows_by_rank))
+    def changes_since(self, other: PrefixTable, differ: Differ | None = None) -> KeyChanges:
+        """What became of each prefix of another table in this one; those with wildcards and those without have none in common.
+
+        Rows are compared, unless `differ` says which lead elsewhere.
+        """
+        return prefix_changes((other._index, other.rows_by_rank), (self._index, self.rows_by_rank), differ)
 
     def content_sum(self) -> ContentSum:
         """Two numbers that are equal for tables of equal prefixes and rows, however they were built; kept once computed."""

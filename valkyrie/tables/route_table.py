@@ -15,8 +15,9 @@ from valkyrie.tables.content_sum import ContentSum
 from valkyrie.tables.id_table import IdTable
 from valkyrie.tables.payload import PayloadColumn, payload_columns, payload_digest
 from valkyrie.tables.prefix_table import PrefixTable
+from valkyrie.tables.record_comparison import RecordComparison
 from valkyrie.tables.stored_table import StoredTable
-from valkyrie.typing import AnyArray, Errors, Kind, OnDuplicate, PrefixKind
+from valkyrie.typing import AnyArray, BoolArray, Errors, Int32Array, Kind, OnDuplicate, PrefixKind
 
 __all__ = ["PREFIX_KINDS", "RouteTable"]
 
@@ -303,6 +304,10 @@ class RouteTable(StoredTable):
     def content_sum(self) -> ContentSum:
         """The content sum of the index: see `IdTable.content_sum`."""
         return self.index.content_sum()
+
+    def differ_from(self, rows: Int32Array, other: RouteTable, other_rows: Int32Array, *, threads: int = 1) -> BoolArray:
+        """Which rows hold other records than rows of another table: see `RecordComparison.differ`; bool, shape (n,)."""
+        return RecordComparison(self._payload, other._payload, threads).differ(rows, other_rows)
 
     def payload_digest(self) -> bytes:
         """XXH3-128 of names, types and values of the payload, in order: 16 bytes. Computed when first asked for."""

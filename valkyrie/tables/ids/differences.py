@@ -9,7 +9,7 @@ import numpy as np
 
 from valkyrie import records
 from valkyrie._native import IdTableReader
-from valkyrie.tables.changes import KeyChanges, KeyReader, StoredKeys, UniqueKeys, changes_of
+from valkyrie.tables.changes import Differ, KeyChanges, KeyReader, StoredKeys, UniqueKeys, changes_of
 from valkyrie.tables.ids.edits import all_keys, no_keys
 from valkyrie.tables.ids.keys import BuildKeys
 from valkyrie.tables.ids.parts import IdTableParts
@@ -31,9 +31,9 @@ class TableContents(NamedTuple):
     patch: Patch | None
 
 
-def id_table_changes(old: TableContents, new: TableContents) -> KeyChanges:
-    """What became of the keys of a table: time O(n), or O(pending) if both are edits of the same one."""
-    if _share(old.parts, new.parts):
+def id_table_changes(old: TableContents, new: TableContents, differ: Differ | None) -> KeyChanges:
+    """What became of the keys of a table: time O(n), or O(pending) if both are edits of the same one and rows are compared."""
+    if differ is None and _share(old.parts, new.parts):
         touched = _touched(old, new)
         before, after = (_known(touched, table.reader) for table in (old, new))
         after_count = after[0].n
@@ -44,7 +44,7 @@ def id_table_changes(old: TableContents, new: TableContents) -> KeyChanges:
         keys, rows = all_keys(new.parts, new.patch) if after is None else after
         return _unique(keys, rows), _rows_in(old, keys)
 
-    return changes_of(_unique(*before), _rows_in(new, before[0]), after_count, news)
+    return changes_of(_unique(*before), _rows_in(new, before[0]), after_count, news, differ)
 
 
 def _unique(keys: BuildKeys, rows: Int32Array) -> UniqueKeys:

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from valkyrie.tables.changes import KeyChanges, KeyReader, StoredKeys, UniqueKeys, changes_of
+from valkyrie.tables.changes import Differ, KeyChanges, KeyReader, StoredKeys, UniqueKeys, changes_of
 from valkyrie.tables.prefixes.index import PrefixIndex
 from valkyrie.tables.prefixes.rank_rows import taken
 from valkyrie.typing import AnyArray, Int32Array, Int64Array
@@ -14,14 +14,15 @@ from valkyrie.typing import AnyArray, Int32Array, Int64Array
 __all__ = ["prefix_changes"]
 
 
-def prefix_changes(old: tuple[PrefixIndex, Int32Array], new: tuple[PrefixIndex, Int32Array]) -> KeyChanges:
-    """What became of prefixes, given each index and its rows by rank."""
+def prefix_changes(old: tuple[PrefixIndex, Int32Array], new: tuple[PrefixIndex, Int32Array], differ: Differ | None) -> KeyChanges:
+    """What became of prefixes, given each index and its rows by rank; `differ` as in `changes_of`."""
     (old_index, old_rows), (new_index, new_rows) = old, new
     return changes_of(
         _unique(*old),
         _rows_in(new_index, new_rows, old_index),
         new_index.n,
         lambda: (_unique(*new), _rows_in(old_index, old_rows, new_index)),
+        differ,
     )
 
 
