@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from valkyrie.cli import bench, build, demo, diff, route, snapshot, table_file
+from valkyrie.cli import bench, build, demo, diff, get, route, snapshot, table_file
 from valkyrie.cli.exit_codes import MEANINGS, ExitCode
 from valkyrie.cli.reporting import command
 
@@ -27,7 +27,7 @@ app = typer.Typer(
 COMMANDS: dict[str, Any] = {
     "build": build.build,
     "route": route.route,
-    "get": table_file.get,
+    "get": get.get,
     "enumerate": table_file.enumerate_prefixes,
     "info": table_file.info,
     "verify": table_file.verify,

@@ -11,11 +11,11 @@ import typer
 
 from valkyrie.cli.exit_codes import ExitCode
 from valkyrie.cli.measurement import machine, medians, ratio_text
-from valkyrie.cli.opening import open_table
+from valkyrie.cli.opening import index_of, open_table
 from valkyrie.cli.options import Json, Threads
 from valkyrie.cli.reporting import console, emit_json, errors_console, table
 from valkyrie.errors import ArgumentError
-from valkyrie.tables import IdTable, RouteTable
+from valkyrie.tables import IdTable
 
 __all__ = ["bench"]
 
@@ -43,8 +43,7 @@ def bench(
     rng = np.random.default_rng(SEED)
     rows: list[dict[str, Any]] = []
     if file is not None:
-        opened = open_table(file)
-        index = opened.index if isinstance(opened, RouteTable) else opened
+        index = index_of(open_table(file))
         if not isinstance(index, IdTable):
             raise ArgumentError(f"{file}: a table of prefixes", hint="Only tables whose keys are looked up whole are measured")
         rows += _measure(index, np.asarray(index.keys()), np.asarray(index.rows()), rng, rounds, threads or None)

@@ -9,16 +9,18 @@ import typer
 
 import valkyrie as vk
 from valkyrie.cli.exit_codes import ExitCode
-from valkyrie.cli.options import Format, Header, Json, Nulls, Threads, read_options
+from valkyrie.cli.opening import index_of
+from valkyrie.cli.options import Format, Header, Json, Nulls, TableName, Threads, read_options
 from valkyrie.cli.reporting import emit_json, errors_console, facts, shown
 from valkyrie.cli.reporting import table as draw_table
 from valkyrie.errors import ArgumentError
 from valkyrie.interop import ReadOptions, read_table
-from valkyrie.tables import IdTable, PrefixTable, RouteTable
+from valkyrie.snapshot import Table
+from valkyrie.tables import IdTable
 
 __all__ = ["diff"]
 
-Opened: TypeAlias = IdTable | PrefixTable | RouteTable | vk.Snapshot
+Opened: TypeAlias = Table | vk.Snapshot
 
 
 def diff(
@@ -38,9 +40,7 @@ def diff(
         str | None,
         typer.Option("--load-column", metavar="NAME", help="Column of what each key weighs; default 1.", show_default=False),
     ] = None,
-    table: Annotated[
-        str | None, typer.Option("--table", metavar="NAME", help="The table of a snapshot; default all.", show_default=False)
-    ] = None,
+    table: TableName = None,
     limit: Annotated[
         float | None,
         typer.Option(
@@ -121,7 +121,7 @@ def _kinds(sides: list[Opened], table: str | None) -> set[str]:
     for side in sides:
         tables = side.tables if isinstance(side, vk.Snapshot) else {"": side}
         for name, each in tables.items():
-            index = each.index if isinstance(each, RouteTable) else each
+            index = index_of(each)
             if table is None or name in ("", table):
                 kinds.add(index.kind if isinstance(index, IdTable) or index.kind == "bits" else "bytes")
     return kinds

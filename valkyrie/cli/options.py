@@ -18,6 +18,7 @@ __all__ = [
     "Json",
     "Nulls",
     "TableFile",
+    "TableName",
     "Text",
     "Threads",
     "names",
@@ -26,6 +27,9 @@ __all__ = [
 ]
 
 TableFile = Annotated[str, typer.Argument(metavar="TABLE.vks", help="A table written by `build`.", show_default=False)]
+TableName = Annotated[
+    str | None, typer.Option("--table", metavar="NAME", help="The table of a snapshot; default all.", show_default=False)
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output, nothing else.")]
 Columns = Annotated[
     str | None,

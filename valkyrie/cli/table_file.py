@@ -1,98 +1,70 @@
-"""``valkyrie info``, ``verify``, ``get``: one table file, looked at, checked, asked."""
+"""``valkyrie info``, ``verify``, ``enumerate``: a table file, looked at, checked, listed."""
 
 from __future__ import annotations
 
-import codecs
 import math
 import os
-import re
-import sys
 import time
-import uuid
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any
 
 import numpy as np
 import typer
 
-from valkyrie.arrays import require_column
 from valkyrie.cli.exit_codes import ExitCode
-from valkyrie.cli.opening import open_table
-from valkyrie.cli.options import Columns, Json, TableFile, names
+from valkyrie.cli.opening import chosen_columns, index_of, open_table, open_tables
+from valkyrie.cli.options import Columns, Json, TableFile, TableName
 from valkyrie.cli.reporting import bytes_text, emit_json, facts
 from valkyrie.cli.reporting import table as draw_table
-from valkyrie.errors import ArgumentError, SourceError
-from valkyrie.tables import IdTable, PrefixTable, RouteTable
+from valkyrie.errors import ArgumentError
+from valkyrie.snapshot import Table
+from valkyrie.tables import PrefixTable, RouteTable
 
-__all__ = ["enumerate_prefixes", "get", "info", "verify", "warm_up"]
+__all__ = ["enumerate_prefixes", "info", "verify", "warm_up"]
 
-Opened: TypeAlias = IdTable | PrefixTable | RouteTable
-
-
-def info(table: TableFile, as_json: Json = False) -> None:
-    """Say what a table file holds."""
-    opened = open_table(table)
-    index = _index(opened)
-    stats = dict(index.stats)
-    report: dict[str, Any] = {
-        "file": table,
-        "bytes": os.path.getsize(table),
-        "content": _content(opened),
-        "kind": index.kind,
-        "key": opened.key_name if isinstance(opened, RouteTable) else None,
-        "columns": list(opened.column_names) if isinstance(opened, RouteTable) else [],
-    }
+def info(table: TableFile, name: TableName = None, as_json: Json = False) -> None:
+    """Say what a table file holds; of a snapshot, what its tables are."""
+    tables = open_tables(table, table=name)
+    file = {"file": table, "bytes": os.path.getsize(table)}
+    reports = {each: _report(opened) for each, opened in tables.items()}
+    if len(tables) > 1:
+        if as_json:
+            emit_json(file | {"content": "snapshot", "tables": reports})
+            return
+        facts({"snapshot": f"{table}, {bytes_text(os.path.getsize(table))}"})
+        lines = [
+            [each, report["content"], report["kind"], f"{len(tables[each]):,}", ", ".join(report["columns"])]
+            for each, report in reports.items()
+        ]
+        draw_table("", ["table", "content", "kind", "keys", "columns"], lines, numbers=0)
+        return
+    (report,) = reports.values()
     if as_json:
-        emit_json(report | {"stats": stats})
+        emit_json(file | report)
         return
     facts(
         {
-            "table": f"{table}, {bytes_text(report['bytes'])}",
-            "keys": f"{len(index):,} ({index.kind}{', column ' + repr(report['key']) if report['key'] else ''})",
+            "table": f"{table}, {bytes_text(os.path.getsize(table))}",
+            "keys": f"{len(next(iter(tables.values()))):,} "
+            f"({report['kind']}{', column ' + repr(report['key']) if report['key'] else ''})",
             "columns": ", ".join(report["columns"]) or "none: keys map to rows",
-            **_described(stats),
+            **_described(report["stats"]),
         }
     )
 
 
 def verify(table: TableFile, as_json: Json = False) -> None:
-    """Check every byte and every key of a table file; exit code 4 says it is damaged."""
+    """Check every byte and every key of a table file, of all tables of a snapshot; exit code 4 says it is damaged."""
     started = time.perf_counter()
-    index = _index(open_table(table, verify="full"))
-    index.check()
+    indexes = [index_of(each) for each in open_tables(table, verify="full").values()]
+    for index in indexes:
+        index.check()
+    entries = sum(map(len, indexes))
     seconds, size = time.perf_counter() - started, os.path.getsize(table)
     if as_json:
-        emit_json({"file": table, "ok": True, "bytes": size, "entries": len(index), "seconds": seconds})
+        emit_json({"file": table, "ok": True, "bytes": size, "tables": len(indexes), "entries": entries, "seconds": seconds})
     else:
-        facts({"ok": f"{table}: {bytes_text(size)}, {len(index):,} keys, {seconds:.2f} s"})
-
-
-def get(
-    table: TableFile,
-    keys: Annotated[
-        list[str],
-        typer.Argument(metavar="KEY...", help="Keys; - reads them from standard input, one a line.", show_default=False),
-    ],
-    columns: Columns = None,
-    as_json: Json = False,
-) -> None:
-    """Look keys up; exit code 1 says one is missing, or is no key at all.
-
-    Put -- before negative numbers.
-    """
-    opened = open_table(table)
-    chosen = _chosen(opened, columns)
-    kind = _written_kind(_index(opened))
-    answers = [_answer(opened, text, kind, chosen) for text in _asked(keys, kind)]
-    if as_json:
-        emit_json({"keys": answers})
-    else:
-        lines = []
-        for answer in answers:
-            absent = [f"({answer.get('error', 'not in the table')})"] + [""] * (len(chosen) - 1)
-            lines.append([answer["key"], *(answer["record"].values() if answer["found"] else absent)])
-        draw_table("", ["key", *chosen], lines, numbers=0)
-    if not all(answer["found"] for answer in answers):
-        raise typer.Exit(ExitCode.MISSING_KEY)
+        several = f"{len(indexes)} tables, " if len(indexes) > 1 else ""
+        facts({"ok": f"{table}: {bytes_text(size)}, {several}{entries:,} keys, {seconds:.2f} s"})
 
 
 def enumerate_prefixes(
@@ -107,10 +79,10 @@ def enumerate_prefixes(
     Exit code 1 says there is none.
     """
     opened = open_table(table)
-    index = _index(opened)
+    index = index_of(opened)
     if not isinstance(index, PrefixTable):
         raise ArgumentError(f"{table}: its keys are looked up whole", hint="Build it with --kind ip, digits, path or the like")
-    chosen = _chosen(opened, columns)
+    chosen = chosen_columns(opened, columns)
     word, _, bits = prefix.partition("/")
     given: tuple[Any, Any] = ([prefix], None)
     if index.kind == "bits":
@@ -151,30 +123,14 @@ def warm_up(as_json: Json = False) -> None:
         facts({name: "not compiled: numba is off or missing" if s is None else f"{s:.2f} s" for name, s in took.items()})
 
 
-def _chosen(opened: Opened, columns: str | None) -> list[str]:
-    """The columns of an answer."""
-    wanted = names(columns)
-    if not isinstance(opened, RouteTable):
-        if wanted is not None:
-            raise ArgumentError(f"--columns {columns}: the table has no payload", hint="It maps keys to rows")
-        return ["row"]
-    chosen = opened.column_names if wanted is None else wanted
-    for name in chosen:
-        require_column(opened.column_names, name)
-    return chosen
-
-
-def _content(opened: Opened) -> str:
-    if isinstance(opened, RouteTable):
-        return "route_table"
-    return "prefix_table" if isinstance(opened, PrefixTable) else "id_table"
-
-
-def _written_kind(index: IdTable | PrefixTable) -> str:
-    """What a key on the command line is read as."""
-    if isinstance(index, PrefixTable):
-        return {"bits": "int", "bytes": "bytes"}.get(index.kind, "text")
-    return index.kind
+def _report(opened: Table) -> dict[str, Any]:
+    return {
+        "content": opened.content,
+        "kind": index_of(opened).kind,
+        "key": opened.key_name if isinstance(opened, RouteTable) else None,
+        "columns": list(opened.column_names) if isinstance(opened, RouteTable) else [],
+        "stats": dict(index_of(opened).stats),
+    }
 
 
 def _prefix_text(prefix: Any) -> str:
@@ -183,66 +139,11 @@ def _prefix_text(prefix: Any) -> str:
     return prefix.decode(errors="backslashreplace") if isinstance(prefix, bytes) else str(prefix)
 
 
-def _asked(keys: list[str], kind: str) -> list[str]:
-    """The texts of the keys, with the lines of standard input for ``-``; bytes that are no UTF-8 as Python has them."""
-    texts = []
-    for key in keys:
-        if key != "-":
-            texts.append(key)
-            continue
-        if sys.stdin is None:
-            raise SourceError("cannot read standard input: it is closed", hint="Redirect it from a file, or name the keys")
-        # Only a line feed ends a line: a key may hold whatever else is called a line break.
-        for line in sys.stdin.buffer.read().removeprefix(codecs.BOM_UTF8).split(b"\n"):
-            line = line.removesuffix(b"\r")
-            if line if kind == "bytes" else line.strip():
-                texts.append(line.decode(errors="surrogateescape"))
-    return texts
-
-
-def _answer(opened: Opened, text: str, kind: str, columns: list[str]) -> dict[str, Any]:
-    """What one key maps to; ``error`` says why a text is no key."""
-    try:
-        key = _key(text, kind)
-    except ValueError as error:
-        return {"key": text, "found": False, "record": None, "error": str(error)}
-    record = _record(opened, key, columns)
-    return {"key": text, "found": record is not None, "record": record}
-
-
-def _index(opened: Opened) -> IdTable | PrefixTable:
-    return opened.index if isinstance(opened, RouteTable) else opened
-
-
-def _record(opened: Opened, key: Any, columns: list[str]) -> dict[str, Any] | None:
-    if isinstance(opened, RouteTable):
-        record: dict[str, Any] | None = opened.route(key)
-        return None if record is None else {name: record[name] for name in columns}
-    row = opened.lookup(key) if isinstance(opened, PrefixTable) else opened.get(key)
-    return None if row is None else {"row": row}
-
-
-def _row_record(opened: Opened, row: int, columns: list[str]) -> dict[str, Any]:
+def _row_record(opened: Table, row: int, columns: list[str]) -> dict[str, Any]:
     if isinstance(opened, RouteTable):
         record = opened.record(row)
         return {name: record[name] for name in columns}
     return {"row": row}
-
-
-def _key(text: str, kind: str) -> Any:
-    if kind == "int":
-        if re.fullmatch(r"[-+]?[0-9]+", text.strip()) is None:
-            raise ValueError("not an integer")
-        # Beyond some length Python refuses; no table holds such a number.
-        return int(text) if len(text) < 1000 else 1 << 70
-    if kind == "b16":
-        try:
-            return uuid.UUID(text.strip())
-        except ValueError:
-            raise ValueError("not a UUID") from None
-    if kind == "text":
-        return text.strip()
-    return text.encode(errors="surrogateescape")
 
 
 def _described(stats: dict[str, Any]) -> dict[str, str]:

@@ -20,9 +20,7 @@ from valkyrie.typing import AnyArray, LoadMode, Verify
 __all__ = ["TYPES", "from_columns", "load", "load_promised", "load_snapshot", "save", "to_columns", "type_name"]
 
 TYPES: dict[str, type[IdTable] | type[PrefixTable] | type[RouteTable]] = {
-    "id_table": IdTable,
-    "prefix_table": PrefixTable,
-    "route_table": RouteTable,
+    each.content: each for each in (IdTable, PrefixTable, RouteTable)
 }
 """The types of tables by the name they have in files."""
 
@@ -31,7 +29,7 @@ _AGAIN = "Save the snapshot again"
 
 def type_name(table: Table) -> str:
     """The name of a table's type in files."""
-    return next(name for name, kind in TYPES.items() if isinstance(table, kind))
+    return table.content
 
 
 def to_columns(snapshot: Snapshot) -> dict[str, AnyArray]:

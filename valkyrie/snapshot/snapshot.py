@@ -23,7 +23,7 @@ from valkyrie.errors import ArgumentError
 from valkyrie.snapshot.digest import Table, content_digest
 from valkyrie.snapshot.explanation import Explanation, explained
 from valkyrie.snapshot.kinds import fitting_tables, one_table
-from valkyrie.tables import IdTable, PrefixTable, RouteTable
+from valkyrie.tables import IdTable, PrefixTable, RouteTable, edit_lengths
 from valkyrie.typing import AnyArray, Int16Array, Int32Array, LoadMode, OnDuplicate, UInt8Array, Verify
 
 __all__ = ["Lineage", "Origin", "Snapshot"]
@@ -192,7 +192,7 @@ class Snapshot:
         """
         keys, rows = _pairs(routes)
         name = one_table(self.tables, keys, table)
-        edit = self.tables[name].replace(keys, rows, on_duplicate=on_duplicate, **_lengths(self.tables[name], lengths))
+        edit = self.tables[name].replace(keys, rows, on_duplicate=on_duplicate, **edit_lengths(self.tables[name], lengths))
         return self._with(name, edit)
 
     def without_routes(
@@ -215,7 +215,7 @@ class Snapshot:
         KeyNotFoundError, ArgumentError, AmbiguousKeyError, KeyTypeError
         """
         name = one_table(self.tables, keys, table)
-        return self._with(name, self.tables[name].without(keys, errors=errors, **_lengths(self.tables[name], lengths)))
+        return self._with(name, self.tables[name].without(keys, errors=errors, **edit_lengths(self.tables[name], lengths)))
 
     def with_table(self, name: str, table: Table) -> Self:
         """A snapshot with another table under a name, in its place or, if the name is new, behind the others."""
@@ -437,14 +437,6 @@ def _pairs(routes: Any) -> tuple[Any, Any]:
         f"routes: a mapping of keys to rows or a pair (keys, rows) is needed, got {type(routes).__name__}",
         hint="Such as {7: 0} or (ids, rows)",
     )
-
-
-def _lengths(table: Table, lengths: Any) -> dict[str, Any]:
-    if lengths is None:
-        return {}
-    if isinstance(table, IdTable):
-        raise ArgumentError("lengths: the keys of this table are looked up whole", hint="Leave it out")
-    return {"lengths": lengths}
 
 
 def _kind(table: Table) -> str:

@@ -7,7 +7,7 @@ from valkyrie.tables.id_table import IdTable
 from valkyrie.tables.ids.stats import IdTableStats
 from valkyrie.tables.prefix_table import PrefixTable
 from valkyrie.tables.prefixes.stats import PrefixTableStats
-from valkyrie.tables.route_table import PREFIX_KINDS, RouteTable
+from valkyrie.tables.route_table import PREFIX_KINDS, RouteTable, edit_lengths
 
 __all__ = [
     "PREFIX_KINDS",
@@ -20,6 +20,7 @@ __all__ = [
     "RouteTable",
     "check_table",
     "compared_tables",
+    "edit_lengths",
     "has_records",
     "lead_elsewhere",
     "table_of",

@@ -99,7 +99,7 @@ class RecordComparison:
         return changed if changed.any() else None
 
     def _partners(self, before: Int32Array, after: Int32Array) -> tuple[Int32Array, BoolArray | None] | None:
-        """For each old row a new one that it is paired with, -1 where none was seen; and whether the two are equal, None if all."""
+        """For each old row a new one that it is paired with, -1 where none was seen; and whether the two are equal, None: all."""
         rows = self._old_rows
         if not rows or len(before) < 2 * _PAIRS_PER_ROW * rows:
             return None

@@ -19,7 +19,7 @@ from valkyrie.tables.record_comparison import RecordComparison
 from valkyrie.tables.stored_table import StoredTable
 from valkyrie.typing import AnyArray, BoolArray, Errors, Int32Array, Kind, OnDuplicate, PrefixKind
 
-__all__ = ["PREFIX_KINDS", "RouteTable"]
+__all__ = ["PREFIX_KINDS", "RouteTable", "edit_lengths"]
 
 PREFIX_KINDS: dict[str | None, PrefixKind] = {
     "prefix": "bytes",
@@ -246,7 +246,7 @@ class RouteTable(StoredTable):
         highest = int(np.max(rows, initial=-1)) if m is not None and hasattr(rows, "__len__") else -1
         if m is not None and highest >= m:
             raise ArgumentError(f"rows: {highest} is no row of the payload, which has {m}", hint="Name a row that is there")
-        more = self._lengths(lengths)
+        more = edit_lengths(self, lengths)
         return self._with_index(self.index.replace(keys, rows, on_duplicate=on_duplicate, threads=threads, **more))
 
     def without(
@@ -258,7 +258,7 @@ class RouteTable(StoredTable):
         threads: int | None = 1,
     ) -> Self:
         """A table in which keys are not; the payload is shared, and keeps their rows. See `IdTable.without`."""
-        return self._with_index(self.index.without(keys, errors=errors, threads=threads, **self._lengths(lengths)))
+        return self._with_index(self.index.without(keys, errors=errors, threads=threads, **edit_lengths(self, lengths)))
 
     @property
     def pending(self) -> int:
@@ -273,14 +273,6 @@ class RouteTable(StoredTable):
     def merged(self, *, threads: int | None = 1) -> Self:
         """The same keys and rows with nothing pending."""
         return self._with_index(self.index.merged(threads=threads))
-
-    def _lengths(self, lengths: Any) -> dict[str, Any]:
-        """Lengths as an edit of the index takes them."""
-        if lengths is None:
-            return {}
-        if isinstance(self.index, IdTable):
-            raise ArgumentError("lengths: the keys of this table are looked up whole", hint="Leave it out")
-        return {"lengths": lengths}
 
     def rebased(self, before: Any, merged: Any) -> Self | None:
         """The content of this table over the arrays of another: see `IdTable.rebased`."""
@@ -358,6 +350,21 @@ class RouteTable(StoredTable):
         head = "<tr><th>column</th><th>type</th><th>bytes</th></tr>"
         key = f"{len(self):,} keys <i>{html.escape(self.key_name)}</i> of kind {self.index.kind}"
         return f"<b>RouteTable</b>, {key}<table>{head}{rows}</table>"
+
+
+def edit_lengths(table: IdTable | PrefixTable | RouteTable, lengths: Any) -> dict[str, Any]:
+    """Lengths of prefixes as an edit of a table takes them, by argument.
+
+    Raises
+    ------
+    ArgumentError
+        The keys of the table have none.
+    """
+    if lengths is None:
+        return {}
+    if isinstance(table.index if isinstance(table, RouteTable) else table, IdTable):
+        raise ArgumentError("lengths: the keys of this table are looked up whole", hint="Leave it out")
+    return {"lengths": lengths}
 
 
 def _check_name(name: str) -> None:
