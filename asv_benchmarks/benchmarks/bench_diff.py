@@ -48,6 +48,39 @@ class Moves:
         _ = vk.what_if(self.a, self.keys, scenarios, load=self.load).scenarios
 
 
+class Records:
+    """Batches of 1e6 ids in two RouteTables of 1e5 records; compare with ``time_lookup_many``, of which two are needed."""
+
+    params = (["built again", "one percent", "renumbered"],)
+    param_names = ("records",)
+    timeout = 120
+
+    def setup(self, records: str) -> None:
+        """Build both: the same records, some of them changed, or all in other rows."""
+        pool = data.uniform_u64(N_KEYS // 10, 0)
+        shards = np.arange(len(pool.keys)) % TARGETS
+        order = np.arange(len(shards))
+        edited = shards.copy()
+        if records == "one percent":
+            edited[: len(shards) // 100] += 1
+        if records == "renumbered":
+            order = np.random.default_rng(SEED).permutation(order)
+        frames = (
+            {"id": pool.keys[at], "shard": some[at], "weight": some[at] / TARGETS}
+            for at, some in ((slice(None), shards), (order, edited))
+        )
+        self.a, self.b = (vk.Snapshot.build(vk.RouteTable.build(frame, seed=SEED)) for frame in frames)
+        self.keys = pool.queries(N_QUERIES, 100).keys
+
+    def time_lookup_many(self, records: str) -> None:
+        """The same keys in one snapshot."""
+        self.a.lookup_many(self.keys)
+
+    def time_moved_share(self, records: str) -> None:
+        """What a gate asks for."""
+        _ = vk.diff(self.a, self.b, self.keys).moved_share
+
+
 class Tables:
     """All keys of two tables of 1e6."""
 
