@@ -47,8 +47,23 @@ def test_since_gives_what_is_kept(manager):
     assert summary(manager.watch(since=4, timeout=0)) == []
     with pytest.raises(ArgumentError, match="since: version 5 was not published yet, version 4 is current.*since=0"):
         manager.watch(since=5)
-    with pytest.raises(ArgumentError, match="since must be a whole number; got 'all'"):
+    with pytest.raises(ArgumentError, match="since must be a whole number from 0; got 'all'"):
         manager.watch(since="all")
+    with pytest.raises(ArgumentError, match="since must be a whole number from 0; got -1"):
+        manager.watch(since=-1)
+
+
+def test_from_the_beginning_means_all_that_is_kept_and_then_all_that_follows(manager):
+    publish(manager, 12)  # 6 to 13 are kept
+    watch = manager.watch(since=0, timeout=0)
+    assert next(watch).version == 6
+    publish(manager, 1)
+    assert summary(watch) == [(version, False) for version in range(7, 15)]
+    assert summary(manager.watch(since=6, timeout=0)) == [(version, False) for version in range(7, 15)]
+    assert summary(manager.watch(since=5, timeout=0)) == [(14, True)]  # 6 came after 5, and is gone
+    late = manager.watch(since=0, timeout=0)
+    publish(manager, 1)
+    assert summary(late) == [(15, True)]  # what was there when it began is not all there any more
 
 
 def test_a_watch_that_is_too_slow_is_told_to_resync(manager):
@@ -67,11 +82,12 @@ def test_a_watch_that_is_too_slow_is_told_to_resync(manager):
     assert summary(manager.watch(since=4, timeout=0)) == [(version, False) for version in range(5, 13)]
 
 
-def test_a_manager_that_began_with_a_later_version_gives_it_as_a_resync(manager):
+def test_a_manager_that_began_with_a_later_version_knows_nothing_of_those_before(manager):
     publish(manager, 4)
     later = SnapshotManager(manager.current)
     assert summary(later.watch(since=4, timeout=0)) == [(5, False)]
-    assert summary(later.watch(since=0, timeout=0)) == [(5, True)]
+    assert summary(later.watch(since=0, timeout=0)) == [(5, False)]
+    assert summary(later.watch(since=3, timeout=0)) == [(5, True)]
 
 
 def test_a_watch_keeps_no_versions():

@@ -105,30 +105,34 @@ class KeptVersions:
         Parameters
         ----------
         since : int, optional
-            The last version that is known already; by default the current one. 0 gives all that are kept.
+            The last version that is known already; by default the current one. 0, when none is, gives all that are kept, from
+            the oldest on, and then those that follow.
         timeout : float or timedelta, optional
             The iteration ends, without an error, when no version comes for so many seconds; by default it goes on until `close`.
 
         Returns
         -------
         Watch
-            Of `Change`, each version once and in order. A watch takes no memory for versions it has not come to; one that is so
-            slow that its next version is kept no longer gets the current one, with ``resync=True``.
+            Of `Change`, each version once and in order. A watch takes no memory for versions it has not come to. If one that
+            comes next, to a watch that was too slow or after `since`, is kept no longer, it gets the current version instead,
+            with ``resync=True``: none is missed without a word.
 
         Raises
         ------
         ArgumentError
-            `since` was not published yet.
+            `since` was not published yet, or is below 0.
         """
         newest = version_number(self.current)
-        known = newest if since is None else checked_whole(since, "since")
+        known = newest if since is None else checked_whole(since, "since", least=0)
         if known > newest:
             raise ArgumentError(
                 f"since: version {known} was not published yet, version {newest} is current",
                 hint="A manager counts from 1 again after a restart: begin with since=0",
                 argument="since",
             )
-        return Watch(self, known, checked_seconds(timeout))
+        if since is not None and not known:
+            known = self._history.evicted
+        return Watch(self._changes, lambda: (self.current, self._history), known, checked_seconds(timeout))
 
     def explain(self, key: Any, *, table: str | None = None) -> Explanation:
         """Why a key goes where it goes, and since when.

@@ -11,7 +11,7 @@ import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from valkyrie.snapshot.history import History, version_number
 
@@ -78,16 +78,6 @@ class Changes:
         self.announce()
 
 
-class Watched(Protocol):
-    """What a watch reads of a manager."""
-
-    _changes: Changes
-    _history: History
-
-    @property
-    def current(self) -> Snapshot: ...
-
-
 class Watch(Iterator[Change], AsyncIterator[Change]):
     """The versions after one, each once and in order, for ``for`` or ``async for``; made by `SnapshotManager.watch`.
 
@@ -97,14 +87,29 @@ class Watch(Iterator[Change], AsyncIterator[Change]):
     Attributes
     ----------
     version : int
-        The last that was given.
+        The last that was given; before the first, the one that it began after.
     """
 
-    __slots__ = ("_is_over", "_timeout", "_watched", "version")
+    __slots__ = ("_changes", "_is_over", "_timeout", "_versions", "version")
 
-    def __init__(self, watched: Watched, since: int, timeout: float | None) -> None:
-        """Watch a manager; use `SnapshotManager.watch`."""
-        self._watched = watched
+    def __init__(
+        self, changes: Changes, versions: Callable[[], tuple[Snapshot, History]], since: int, timeout: float | None
+    ) -> None:
+        """Watch a manager; use `SnapshotManager.watch`.
+
+        Parameters
+        ----------
+        changes : Changes
+            Of the manager.
+        versions : callable
+            Gives its current version, and those that it keeps.
+        since : int
+            The version to begin after.
+        timeout : float or None
+            In seconds.
+        """
+        self._changes = changes
+        self._versions = versions
         self._timeout = timeout
         self._is_over = False
         self.version = since
@@ -112,10 +117,10 @@ class Watch(Iterator[Change], AsyncIterator[Change]):
     def close(self) -> None:
         """End the iteration, also of a thread or coroutine that waits."""
         self._is_over = True
-        self._watched._changes.announce()
+        self._changes.announce()
 
     def __next__(self) -> Change:
-        condition = self._watched._changes.condition
+        condition = self._changes.condition
         with condition:
             condition.wait_for(self._has_news, self._timeout)
             change = self._next_change()
@@ -130,7 +135,7 @@ class Watch(Iterator[Change], AsyncIterator[Change]):
     async def __anext__(self) -> Change:
         import asyncio  # takes longer to import than all of Valkyrie
 
-        loop, changes = asyncio.get_running_loop(), self._watched._changes
+        loop, changes = asyncio.get_running_loop(), self._changes
         deadline = None if self._timeout is None else loop.time() + self._timeout
         while True:
             news = asyncio.Event()
@@ -156,15 +161,15 @@ class Watch(Iterator[Change], AsyncIterator[Change]):
                     changes.wakes.discard(wake)
 
     def _has_news(self) -> bool:
-        newest = self._watched.current
-        return version_number(newest) > self.version or self._is_over or self._watched._changes.are_over
+        newest, _ = self._versions()
+        return version_number(newest) > self.version or self._is_over or self._changes.are_over
 
     def _next_change(self) -> Change | None:
         """What comes after the last version given, if it is there."""
-        newest = self._watched.current
+        newest, history = self._versions()
         if self._is_over or version_number(newest) <= self.version:
             return None
-        following = self._watched._history.after(self.version)
+        following = history.after(self.version)
         snapshot = newest if following is None else following
         self.version = version_number(snapshot)
         return Change(self.version, snapshot, resync=following is None)
