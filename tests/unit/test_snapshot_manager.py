@@ -126,10 +126,10 @@ def test_current_cannot_be_assigned(manager):
 
 
 def test_a_clock_that_goes_back_does_not_take_the_times_with_it(manager, clock):
-    for now in (1005.0, 900.0, math.nan, 1006.0):
+    for now in (1005.0, 900.0, 1006.0):
         clock.now = now
         manager.publish(manager.current)
-    assert manager.history()["created_at"].tolist() == [1000.0, 1005.0, 1005.0, 1005.0, 1006.0]
+    assert manager.history()["created_at"].tolist() == [1000.0, 1005.0, 1005.0, 1006.0]
 
 
 def test_a_clock_that_fails_leaves_the_old_version():

@@ -59,7 +59,7 @@ class VersionPublisher(KeptVersions):
         self._token = object()
         self._writers = WritersLock()
         version = 1 if snapshot.version is None else snapshot.version
-        created_at = float(clock()) if snapshot.created_at is None else snapshot.created_at
+        created_at = self._now() if snapshot.created_at is None else float(snapshot.created_at)
         super().__init__(self._stamped(snapshot, version, snapshot.parent, created_at), history, history_bytes)
 
     def publish(self, snapshot: Snapshot, *, expected_version: int | None = None) -> Snapshot:
@@ -82,7 +82,9 @@ class VersionPublisher(KeptVersions):
         ------
         VersionConflictError
             Another version was published meanwhile.
-        ManagerClosedError, NestedCallError, ArgumentError
+        ManagerClosedError, NestedCallError
+        ArgumentError
+            Also if the clock gives no finite number; nothing is published then, by `update` and the others neither.
 
         Notes
         -----
@@ -167,6 +169,21 @@ class VersionPublisher(KeptVersions):
 
         return self._writers.run(action, call="rollback")
 
+    def _now(self) -> float:
+        """What the clock says: a time that every reader of a version accepts."""
+        given = self._clock()
+        try:
+            now = float(given)
+        except (TypeError, ValueError, OverflowError):
+            now = math.nan
+        if not math.isfinite(now):
+            raise ArgumentError(
+                f"clock gave {given!r}, which is no time; nothing was published",
+                hint="It must return finite seconds since the epoch, as time.time does",
+                argument="clock",
+            )
+        return now
+
     def _check_open(self, call: str) -> None:
         if self._refusal is not None:
             raise ManagerClosedError(f"{call}(): {self._refusal}", hint="What it holds can still be read")
@@ -174,7 +191,7 @@ class VersionPublisher(KeptVersions):
     def _install(self, snapshot: Snapshot, began: float) -> Snapshot:
         """Make a snapshot, on which work began by ``time.perf_counter``, the next version; the caller holds the writers' lock."""
         before = self.current
-        now, earlier = float(self._clock()), creation_time(before)
+        now, earlier = self._now(), creation_time(before)
         stamped = self._stamped(
             snapshot,
             max(version_number(before) + 1, self._least_version),

@@ -1,0 +1,39 @@
+"""What a manager refuses before anything comes of it: a clock that tells no time."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.snapshots import SetClock, snapshot_of
+from valkyrie.errors import ArgumentError
+from valkyrie.snapshot import Replace, SnapshotManager
+from valkyrie.snapshot.published_directory import directory_history
+
+
+@pytest.mark.parametrize("given", [math.nan, math.inf, -math.inf, "noon", None, 10**400])
+def test_a_clock_that_tells_no_time(tmp_path: Path, given: Any) -> None:
+    clock = SetClock()
+    manager = SnapshotManager(snapshot_of(), clock=clock)
+    with manager.publish_to(tmp_path, durable=False):
+        clock.now = given
+        for call in (
+            lambda: manager.publish(manager.current),
+            lambda: manager.update(lambda now: now),
+            lambda: manager.rollback(1),
+        ):
+            with pytest.raises(ArgumentError, match="clock gave .* nothing was published.*time.time") as caught:
+                call()
+            assert caught.value.data["argument"] == "clock"
+        manager.schedule(Replace([10], [7]))
+        with pytest.raises(ArgumentError, match="clock gave"):
+            manager.flush()
+        assert manager.current.version == 1
+        clock.now = 1001
+        assert manager.publish(manager.current).created_at == 1001.0
+    assert directory_history(tmp_path)["created_at"].tolist() == [1000.0, 1001.0]
+    with pytest.raises(ArgumentError, match="clock gave"):
+        SnapshotManager(snapshot_of(), clock=SetClock(given))
