@@ -21,6 +21,7 @@ __all__ = [
     "ManagerClosedError",
     "MissingExtraError",
     "NestedCallError",
+    "ProcessBoundError",
     "QueueFullError",
     "ScenarioError",
     "SnapshotFormatError",
@@ -157,6 +158,12 @@ class DirectoryHeldError(ValkyrieError, RuntimeError):
     """Another process publishes to the directory; ``data['holder']`` says which."""
 
     code = "directory_held"
+
+
+class ProcessBoundError(ValkyrieError, TypeError):
+    """An object with threads and locks of this process, which cannot be pickled or copied."""
+
+    code = "process_bound"
 
 
 class ScenarioError(ValkyrieError, RuntimeError):

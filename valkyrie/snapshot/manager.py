@@ -15,9 +15,9 @@ import time
 import weakref
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self, SupportsIndex
 
-from valkyrie.errors import ArgumentError
+from valkyrie.errors import ArgumentError, ProcessBoundError
 from valkyrie.snapshot.arguments import checked_seconds, checked_whole
 from valkyrie.snapshot.failures import Failures
 from valkyrie.snapshot.history import version_number
@@ -342,6 +342,12 @@ class SnapshotManager(VersionPublisher):
         except Exception:
             if error is None:  # what went wrong inside is more to the point
                 raise
+
+    def __reduce_ex__(self, protocol: SupportsIndex, /) -> NoReturn:
+        raise ProcessBoundError(
+            f"{type(self).__name__}: a manager has threads, locks and waiting callers, and cannot be pickled or copied",
+            hint="Pickle its current snapshot, or publish_to() a directory that other processes follow()",
+        )
 
     def __repr__(self) -> str:
         history = self._history.snapshots
