@@ -17,7 +17,7 @@ import pytest
 
 import valkyrie as vk
 from tests.published_files import ROWS, SECONDS, manager_of, replace, until, version_fields
-from valkyrie.errors import ManagerClosedError, ValkyrieError
+from valkyrie.errors import ArgumentError, ManagerClosedError, ValkyrieError
 from valkyrie.snapshot import Snapshot, SnapshotManager
 from valkyrie.snapshot.version_files import CurrentLine, VersionFile
 from valkyrie.tables import payload
@@ -73,6 +73,20 @@ def test_a_follower_that_comes_first_waits(tmp_path: Path) -> None:
     with SnapshotManager.follow(tmp_path, timeout=SECONDS) as follower:
         assert follower.current.digest == manager.current.digest
     starter.join()
+
+
+def test_a_follower_waits_no_longer_than_it_may_however_seldom_it_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    with pytest.raises(FileNotFoundError):
+        SnapshotManager.follow(tmp_path, timeout=0.05, poll=3)
+    assert 0 < max(slept) <= 0.05
+
+
+def test_a_follower_does_not_wait_for_arguments_to_become_right(published: tuple[SnapshotManager, Path]) -> None:
+    _, path = published
+    with pytest.raises(ArgumentError, match="history"):
+        SnapshotManager.follow(path, timeout=SECONDS, history=0)
 
 
 def test_a_follower_only_reads(published: tuple[SnapshotManager, Path]) -> None:

@@ -7,6 +7,7 @@ loaded stays until something better is there, whatever happens to the directory.
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
@@ -267,17 +268,18 @@ def follow(directory: Any, *, poll: Any, verify: Verify, timeout: Any, **options
         raise ArgumentError(f"poll must be seconds above 0; got {poll!r}", hint="Leave it out for 0.01", argument="poll")
     follower = _Follower(directory, interval, verify)
     deadline = None if patience is None else time.monotonic() + patience
-    while True:
+    snapshot = None
+    while snapshot is None:
         try:
             snapshot = follower.load(0)
-            if snapshot is not None:
-                return FollowingManager(snapshot, follower, **options)
         except ValkyrieError as error:
-            if deadline is not None and time.monotonic() >= deadline:
+            left = math.inf if deadline is None else deadline - time.monotonic()
+            if left <= 0:
                 if isinstance(error, vks.SourceNotFoundError) and not os.path.exists(follower.place.current):
                     error.add_note(f"nothing was published to {follower.place.path!r} yet; timeout= waits for that")
                 raise
-        time.sleep(interval)
+            time.sleep(min(interval, left))
+    return FollowingManager(snapshot, follower, **options)
 
 
 def resume(kind: type[SnapshotManager], directory: Any, *, verify: Verify, **options: Any) -> SnapshotManager:
