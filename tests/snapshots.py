@@ -11,8 +11,38 @@ import numpy as np
 
 import valkyrie as vk
 from valkyrie.snapshot import Snapshot, SnapshotManager
+from valkyrie.snapshot.version_publisher import attach
 
-__all__ = ["SetClock", "big_snapshot", "content", "living_versions", "snapshot_of", "until"]
+__all__ = ["Asked", "SetClock", "big_snapshot", "content", "living_versions", "snapshot_of", "until"]
+
+
+class Asked:
+    """In the place of a publication: a function that is asked before a version becomes current, and may raise."""
+
+    directory = "a test"
+
+    def __init__(self, asked: Callable[[Snapshot], Any]) -> None:
+        self.asked = asked
+
+    def begin(self, current: Snapshot) -> None:
+        pass
+
+    def write(self, snapshot: Snapshot) -> Callable[[], None]:
+        self.asked(snapshot)
+        return lambda: None
+
+    def write_ahead(self, merged: Snapshot) -> None:
+        pass
+
+    def end(self, timeout: float | None = None) -> None:
+        pass
+
+    @classmethod
+    def by(cls, manager: SnapshotManager, asked: Callable[[Snapshot], Any]) -> Asked:
+        """Have a manager ask a function."""
+        outlet = cls(asked)
+        attach(manager, outlet, "a test")
+        return outlet
 
 
 class SetClock:

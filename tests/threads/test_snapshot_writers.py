@@ -184,7 +184,7 @@ def test_a_forked_child_publishes_for_itself():
 
 FORK_IN_THE_MIDDLE = """
 def hold():
-    with manager._changes.condition, manager._queue._filled, manager._failures._lock:
+    with manager._gate, manager._changes.condition, manager._queue._filled, manager._failures._lock:
         held.set()
         time.sleep(0.5)
 def hang(snapshot):
@@ -256,7 +256,8 @@ def test_a_fork_may_come_at_any_time():
 AT_EXIT = """
 def tell(snapshot):
     os.write(1, f"{snapshot.version} {snapshot.lookup(999)}\\n".encode())
-manager._before_install.append(tell)
+from tests.snapshots import Asked
+Asked.by(manager, tell)
 def schedule(snapshot):
     for i in range(1000):
         manager.schedule(Replace([i], [i]))
@@ -281,7 +282,8 @@ def last():
     print(manager.flush().lookup(30))
     manager.schedule(Replace([40], [3]))
 atexit.register(last)
-manager._before_install.append(lambda snapshot: print(snapshot.lookup(40), flush=True))
+from tests.snapshots import Asked
+Asked.by(manager, lambda snapshot: print(snapshot.lookup(40), flush=True))
 """
     start = "manager.schedule(Replace([1], [1]))\nmanager.flush()\n" if started else ""
     returned, out, err = run_python(HEAD + start + code)

@@ -20,6 +20,7 @@ from tests.published_files import ROWS, SECONDS, manager_of, replace, until, ver
 from valkyrie.errors import ArgumentError, ManagerClosedError, ValkyrieError
 from valkyrie.snapshot import Snapshot, SnapshotManager
 from valkyrie.snapshot.version_files import CurrentLine, VersionFile
+from valkyrie.snapshot.version_publisher import Halted, install_foreign
 from valkyrie.tables import payload
 from valkyrie.tables.ids import sums
 
@@ -87,6 +88,22 @@ def test_a_follower_does_not_wait_for_arguments_to_become_right(published: tuple
     _, path = published
     with pytest.raises(ArgumentError, match="history"):
         SnapshotManager.follow(path, timeout=SECONDS, history=0)
+
+
+def test_a_follower_that_was_closed_takes_nothing_up(published: tuple[SnapshotManager, Path]) -> None:
+    manager, path = published
+    gate = threading.Event()
+    follower = SnapshotManager.follow(path)
+    thread, waits = follower._follower._thread, held_up(follower, gate)
+    manager.update(lambda now: now.with_routes({7: 3}))
+    assert waits.wait(SECONDS)
+    assert thread is not None
+    follower.close(timeout=0)
+    with pytest.raises(Halted):
+        install_foreign(follower, manager.current)
+    gate.set()
+    thread.join(SECONDS)
+    assert (follower.current.version, follower.follower.error) == (1, "")
 
 
 def test_a_follower_only_reads(published: tuple[SnapshotManager, Path]) -> None:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from tests.snapshots import SetClock, content, living_versions, snapshot_of, until
+from tests.snapshots import Asked, SetClock, content, living_versions, snapshot_of, until
 from valkyrie.errors import (
     ArgumentError,
     DuplicateKeyError,
@@ -24,6 +24,7 @@ from valkyrie.errors import (
     VersionEvictedError,
 )
 from valkyrie.snapshot import Insert, ManagerStats, Remove, Replace, SnapshotManager
+from valkyrie.snapshot.version_publisher import detach, install_foreign
 
 START = {10: 0, 20: 1, 30: 2}
 
@@ -312,7 +313,7 @@ def test_calls_that_would_wait_for_themselves_are_refused(manager):
         with pytest.raises(NestedCallError, match=rf"{name}\(\) was called while this thread publishes"):
             manager.update(call)
     assert manager.update(lambda s: manager.at(version=1)).version == 2  # reading is fine
-    manager._before_install.append(lambda s: manager.flush())
+    Asked.by(manager, lambda s: manager.flush())
     with pytest.raises(NestedCallError):
         manager.publish(manager.current)
 
@@ -400,14 +401,14 @@ def test_a_manager_that_only_follows_publishes_nothing(clock):
     for _ in range(4):
         other.update(lambda s: s.with_routes({10: s.version}))
     clock.now = 5000.0
-    manager._install_foreign(other.at(version=3))
-    manager._install_foreign(other.current)
+    install_foreign(manager, other.at(version=3))
+    install_foreign(manager, other.current)
     current = manager.current
     assert (current.version, current.parent, current.created_at) == (5, other.at(version=4).digest, 2000.0)
     assert manager.history()["version"].tolist() == [1, 3, 5]
     assert [change.version for change in manager.watch(since=0, timeout=0)] == [1, 3, 5]
     with pytest.raises(ArgumentError, match="version 4 does not follow version 5"):
-        manager._install_foreign(other.at(version=4))
+        install_foreign(manager, other.at(version=4))
     with pytest.raises(VersionEvictedError, match="version 2 is not kept"):
         manager.at(version=2)
     manager.close()
@@ -421,7 +422,7 @@ def test_who_is_asked_before_a_version_becomes_current_may_refuse_it(manager):
         if snapshot.version == 3:
             raise OSError("no space left")
 
-    manager._before_install.append(refuse)
+    outlet = Asked.by(manager, refuse)
     manager.publish(manager.current)
     with pytest.raises(OSError, match="no space left"):
         manager.publish(manager.current)
@@ -434,7 +435,7 @@ def test_who_is_asked_before_a_version_becomes_current_may_refuse_it(manager):
     assert manager.stats.failed == 1
     assert content(manager.current) == START
     assert manager.current.version == 2
-    manager._before_install.clear()
+    detach(manager, outlet, "a test")
     manager.schedule(Replace([40], [3]))
     assert manager.flush().version == 3
     assert seen == [(2, 1), (3, 2), (3, 2)]
@@ -472,7 +473,7 @@ def test_a_manager_that_nobody_uses_goes_away_with_its_thread():
 def test_what_was_scheduled_is_published_though_the_manager_is_dropped():
     published = threading.Event()
     manager = SnapshotManager(snapshot_of())
-    manager._before_install.append(lambda s: published.set() if s.lookup(1) == 1 else None)
+    Asked.by(manager, lambda s: published.set() if s.lookup(1) == 1 else None)
     manager.schedule(Replace([1], [1]))
     del manager
     assert published.wait(30)

@@ -168,10 +168,12 @@ def test_a_lock_that_holds_rubbish(published: tuple[SnapshotManager, Path]) -> N
 
 def test_close_lets_another_publish(published: tuple[SnapshotManager, Path]) -> None:
     manager, path = published
-    publication = manager.publish_to(path / "second", durable=False)
+    first = manager_of(5)
+    publication = first.publish_to(path / "second", durable=False)
     publication.close()
     publication.close()
     assert "closed" in repr(publication)
+    first.publish(first.current)
     manager.publish(manager.current)
     assert publication.stats.version == 1
     assert directory_history(path)["version"].tolist() == [1, 2]
@@ -180,6 +182,48 @@ def test_close_lets_another_publish(published: tuple[SnapshotManager, Path]) -> 
         assert "version 1, open" in repr(second)
         with pytest.raises(NestedCallError):
             other.update(lambda now: second.close() or now)  # type: ignore[func-returns-value]
+
+
+def test_a_manager_publishes_to_one_directory(published: tuple[SnapshotManager, Path]) -> None:
+    """Of two, one would have a version that the other, and so the manager, has not, when the second cannot be written."""
+    manager, path = published
+    for second in (path / "second", path):
+        with pytest.raises(ArgumentError, match=f"this manager publishes to {str(path)!r}.*Close that publication") as caught:
+            manager.publish_to(second)
+        assert caught.value.data["argument"] == "directory"
+    assert not (path / "second").exists()
+    manager.publish(manager.current)
+    assert directory_history(path)["version"].tolist() == [1, 2]
+
+
+def test_a_manager_may_publish_to_one_directory_after_another(tmp_path: Path) -> None:
+    manager = manager_of(5)
+    for i in range(3):
+        with manager.publish_to(tmp_path / str(i), durable=False):
+            manager.publish(manager.current)
+    assert [directory_history(tmp_path / str(i))["version"].tolist() for i in range(3)] == [[1, 2], [2, 3], [3, 4]]
+
+
+def test_a_refused_publication_makes_and_holds_nothing(tmp_path: Path) -> None:
+    manager = manager_of(5)
+    with pytest.raises(NestedCallError, match=r"publish_to\(\)"):
+        manager.update(lambda now: manager.publish_to(tmp_path / "it") and now)
+    assert not (tmp_path / "it").exists()
+    manager.close()
+    with pytest.raises(ManagerClosedError, match=r"publish_to\(\)"):
+        manager.publish_to(tmp_path / "it")
+    assert not (tmp_path / "it").exists()
+
+
+def test_a_publication_that_could_not_begin_holds_nothing(tmp_path: Path) -> None:
+    manager = manager_of(5)
+    manager.publish_to(tmp_path).close()
+    other = manager_of(9)
+    with pytest.raises(VersionConflictError):
+        other.publish_to(tmp_path)
+    with manager.publish_to(tmp_path), other.publish_to(tmp_path / "own"):
+        manager.publish(manager.current)
+    assert directory_history(tmp_path)["version"].tolist() == [1, 2]
 
 
 def test_a_manager_that_is_gone_holds_nothing(tmp_path: Path) -> None:
@@ -261,11 +305,11 @@ def test_resume_leaves_damaged_versions_out(published: tuple[SnapshotManager, Pa
 
 
 def test_versions_of_a_directory_only_rise(published: tuple[SnapshotManager, Path], tmp_path_factory: Any) -> None:
-    manager, _ = published
+    manager, path = published
     manager.publish(manager.current)
     other = SnapshotManager(manager_of(9).current)
     own = tmp_path_factory.mktemp("own")
-    with manager.publish_to(own):
+    with SnapshotManager.resume(path).publish_to(own):
         pass
     with pytest.raises(VersionConflictError, match=r"at version 2, the manager at version 1 only.*resume") as caught:
         other.publish_to(own)

@@ -25,6 +25,7 @@ from valkyrie.snapshot.published_directory import PublishedDirectory
 from valkyrie.snapshot.segments import SegmentReader
 from valkyrie.snapshot.snapshot import Snapshot
 from valkyrie.snapshot.version_files import CurrentLine
+from valkyrie.snapshot.version_publisher import Halted, install_foreign
 from valkyrie.tables.stats import Statistics
 from valkyrie.typing import Verify
 
@@ -93,9 +94,9 @@ class FollowingManager(SnapshotManager):
 
     def close(self, timeout: Any = 5.0) -> None:
         """Follow no more, and end all watches. Reading goes on."""
-        seconds = checked_seconds(timeout)
+        seconds, began = checked_seconds(timeout), time.monotonic()
         self._follower.stop(seconds)
-        super().close(seconds)
+        super().close(None if seconds is None else max(0.0, seconds - (time.monotonic() - began)))
 
     def _renew(self) -> None:
         self._follower.renew()
@@ -181,7 +182,9 @@ class _Follower:
                 if self._stop.is_set():
                     return
                 try:
-                    manager._install_foreign(snapshot)
+                    install_foreign(manager, snapshot)
+                except Halted:
+                    return
                 except BaseException:
                     self._settled, self._failed_line = None, self._settled  # it was read, and is to be read again
                     raise
@@ -297,5 +300,5 @@ def resume(kind: type[SnapshotManager], directory: Any, *, verify: Verify, **opt
     snapshots.append(reader.snapshot(named))
     manager = kind(snapshots[0], **options)
     for snapshot in snapshots[1:]:
-        manager._install_foreign(snapshot)
+        install_foreign(manager, snapshot)
     return manager

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, SupportsIndex
 
-from valkyrie.errors import ArgumentError, ProcessBoundError
+from valkyrie.errors import ArgumentError, ManagerBusyError, ProcessBoundError
 from valkyrie.snapshot.arguments import checked_seconds, checked_whole
 from valkyrie.snapshot.failures import Failures
 from valkyrie.snapshot.history import version_number
@@ -26,7 +26,7 @@ from valkyrie.snapshot.merging import MergeAbove
 from valkyrie.snapshot.operation_queue import OperationQueue
 from valkyrie.snapshot.operations import Batch, Operation
 from valkyrie.snapshot.snapshot import Snapshot
-from valkyrie.snapshot.version_publisher import VersionPublisher
+from valkyrie.snapshot.version_publisher import Halted, VersionPublisher
 from valkyrie.typing import Verify
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class SnapshotManager(VersionPublisher):
         self._check_open("schedule")
         self._queue.put(operation, self, 0.0 if self._writers.is_mine else checked_seconds(timeout))
         if not self._queue.start(_work, self._queue, weakref.ref(self)) and not self._writers.is_mine:
-            self._writers.run(self._apply_queued, call="schedule")
+            self._run(self._apply_queued, call="schedule")
 
     def flush(self, *, timeout: Any = None) -> Snapshot:
         """Wait until all that was scheduled before is published, by whichever thread.
@@ -165,7 +165,7 @@ class SnapshotManager(VersionPublisher):
         NestedCallError
             Called from the function given to `update`.
         """
-        self._writers.run(self._apply_queued, call="flush", timeout=checked_seconds(timeout))
+        self._run(self._apply_queued, call="flush", timeout=checked_seconds(timeout))
         self._failures.report()
         return self.current
 
@@ -192,7 +192,8 @@ class SnapshotManager(VersionPublisher):
         Parameters
         ----------
         directory : path-like
-            Made if it is not there. It must be on a file system with locks; one manager publishes to it at a time.
+            Made if it is not there. It must be on a file system with locks. One manager publishes to it at a time, and a manager
+            to one at a time: when the second of two could not be written, the first would be ahead of the manager.
         retain : int
             How many versions it keeps. What several share is there once.
         durable : bool
@@ -212,7 +213,9 @@ class SnapshotManager(VersionPublisher):
             The directory is at a version that this manager has not come to: see `resume`.
         SnapshotFormatError
             Its CURRENT, or the version that it names, is damaged.
-        SourceError, ManagerClosedError, NestedCallError, ArgumentError
+        ArgumentError
+            This manager publishes to a directory already.
+        SourceError, ManagerClosedError, NestedCallError
 
         Notes
         -----
@@ -302,7 +305,7 @@ class SnapshotManager(VersionPublisher):
         return resume(cls, directory, verify=verify, history=history, history_bytes=history_bytes, **options)
 
     def close(self, timeout: Any = 5.0) -> None:
-        """Take no more changes, apply what is scheduled, and end the writer thread and all watches. Reading goes on.
+        """Take no more changes, apply what is scheduled, let go of the directory, end threads and watches. Reading goes on.
 
         Parameters
         ----------
@@ -312,25 +315,36 @@ class SnapshotManager(VersionPublisher):
         Raises
         ------
         ManagerBusyError
-            Another thread was publishing for all that time. The manager is closed; what is scheduled still waits, is applied when
-            that thread is done, and another `close` waits for it.
+            Another thread was publishing for all that time. The manager takes no more changes, and its own threads publish
+            nothing any more; what they had begun is scheduled as before. If that other thread is a caller's, its call finishes
+            what this one did not: it applies what is scheduled, lets go of the directory, and ends the watches, which have then
+            given all versions. Another `close` waits for that, or does it.
         NestedCallError
             Called from the function given to `update`; nothing was closed.
         Exception
             As `flush`: the errors of operations that failed.
+
+        Notes
+        -----
+        A merge that is under way is waited for in the same time, and its outcome dropped.
         """
         self._writers.check_not_mine("close")
         seconds = checked_seconds(timeout)
+        deadline = None if seconds is None else time.monotonic() + seconds
         self._refusal = self._refusal or "the manager was closed"
         self._queue.close()
         try:
-            self._writers.run(self._apply_queued, call="close", timeout=seconds)
+            self._writers.run(lambda: self._wind_up(_left(deadline)), call="close", timeout=seconds)
+        except ManagerBusyError:
+            self._is_left_to_holder = True
+            raise
         finally:
+            self._halt()
             self._queue.stop()
-            self._changes.end()
         thread = self._queue.thread
         if thread is not None:
-            thread.join(seconds)
+            thread.join(_left(deadline))
+        self._merging.join(_left(deadline))
         self._failures.report()
 
     def __enter__(self) -> Self:
@@ -353,25 +367,45 @@ class SnapshotManager(VersionPublisher):
         history = self._history.snapshots
         return f"SnapshotManager(version {self.current.version}, {len(history)} kept, {len(self._queue)} operations scheduled)"
 
-    def _apply_queued(self) -> None:
-        """Apply and publish all that is scheduled; the caller holds the writers' lock."""
+    def _wind_up(self, timeout: float | None = None) -> None:
+        self._apply_queued()
+        self._queue.stop()
+        super()._wind_up(timeout)
+
+    def _apply_queued(self, *, by_own_thread: bool = False) -> None:
+        """Apply and publish all that is scheduled; the caller holds the writers' lock.
+
+        Raises
+        ------
+        Halted
+            A thread of the manager's own called, and it was closed meanwhile; all is scheduled as before.
+        """
+        if by_own_thread and self._is_halted:
+            raise Halted
         began, before, failed = time.perf_counter(), self.current, False
         try:
             operations = self._queue.take()
             if operations:
-                self._failures.add(*self._apply(before, operations, began))
+                self._failures.add(*self._apply(before, operations, began, by_own_thread))
         except BaseException:  # Ctrl-C, or whatever else is not about the operations
             failed = True
             raise
         finally:
             self._queue.settle(put_back=failed and self.current is before)
 
-    def _apply(self, before: Snapshot, operations: Sequence[Operation], began: float) -> tuple[list[Exception], int]:
+    def _apply_queued_by_own_thread(self) -> None:
+        self._apply_queued(by_own_thread=True)
+
+    def _apply(
+        self, before: Snapshot, operations: Sequence[Operation], began: float, by_own_thread: bool
+    ) -> tuple[list[Exception], int]:
         """Publish what operations make of the current snapshot; return the errors, and how many operations failed."""
         batch = Batch(before, operations)
         if batch.applied:
             try:
-                self._install(batch.snapshot, began)
+                self._install(batch.snapshot, began, by_own_thread=by_own_thread)
+            except Halted:
+                raise
             except Exception as error:  # somebody who is asked before a version becomes current refused it
                 error.add_note(f"when {len(batch.applied)} scheduled operations were to be published; none of them was")
                 return [*batch.errors, error], len(operations)
@@ -390,8 +424,15 @@ def _work(queue: OperationQueue, reference: weakref.ref[SnapshotManager]) -> Non
     while queue.wait():
         manager = reference()
         if manager is not None:  # and it is not None: while something waits, the queue holds it
-            manager._writers.run(manager._apply_queued, call="schedule")
+            try:
+                manager._writers.run(manager._apply_queued_by_own_thread, call="schedule")
+            except Halted:
+                return
         del manager
+
+
+def _left(deadline: float | None) -> float | None:
+    return None if deadline is None else max(0.0, deadline - time.monotonic())
 
 
 def _finish(queue: OperationQueue, failures: Failures) -> None:

@@ -34,10 +34,11 @@ class Merging:
         How many snapshots were replaced by a merged one.
     """
 
-    __slots__ = ("_above", "is_under_way", "merges")
+    __slots__ = ("_above", "_thread", "is_under_way", "merges")
 
     def __init__(self, above: MergeAbove) -> None:
         self._above = above
+        self._thread: threading.Thread | None = None
         self.is_under_way = False
         self.merges = 0
 
@@ -47,10 +48,19 @@ class Merging:
         if self.is_under_way or not due:
             return
         self.is_under_way = True
+        thread = threading.Thread(target=merge, args=(snapshot,), name="valkyrie-snapshots-merge", daemon=True)
         try:
-            threading.Thread(target=merge, args=(snapshot,), name="valkyrie-snapshots-merge", daemon=True).start()
+            thread.start()
         except RuntimeError:  # the interpreter is on its way out and starts no thread any more
             self.is_under_way = False
+        else:
+            self._thread = thread
+
+    def join(self, timeout: float | None) -> None:
+        """Wait, some seconds at most, for the thread of the last merge to end. Any thread may call this, but for that one."""
+        thread = self._thread
+        if thread is not None:
+            thread.join(timeout)
 
     def finished(self, *, of_use: bool) -> None:
         """Take note that a merge is over, and of whether its outcome took the place of the current snapshot."""
@@ -59,6 +69,7 @@ class Merging:
 
     def renew(self) -> None:
         """In a forked child: a merge that was under way is the parent's."""
+        self._thread = None
         self.is_under_way = False
 
 

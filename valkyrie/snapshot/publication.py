@@ -16,15 +16,17 @@ the log say that a power failure could undo it.
 from __future__ import annotations
 
 import os
+import threading
 import time
 import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from valkyrie import vks
-from valkyrie.errors import SnapshotFormatError, SourceError, VersionConflictError
+from valkyrie.errors import ManagerBusyError, SnapshotFormatError, SourceError, VersionConflictError
 from valkyrie.snapshot.arguments import checked_whole
 from valkyrie.snapshot.directory_lock import DirectoryLock
 from valkyrie.snapshot.history import creation_time, version_number
@@ -32,6 +34,7 @@ from valkyrie.snapshot.published_directory import UNSYNCED, PublishedDirectory
 from valkyrie.snapshot.segments import SegmentWriter
 from valkyrie.snapshot.snapshot import Snapshot
 from valkyrie.snapshot.version_files import CurrentLine, VersionFile, is_segment_name, is_version_name
+from valkyrie.snapshot.version_publisher import attach, check_can_attach, detach, reserve
 from valkyrie.tables.stats import Statistics
 from valkyrie.vks.disk import DISK, Disk
 
@@ -84,7 +87,9 @@ class Publication:
 
     __slots__ = (
         "__weakref__",
+        "_ahead",
         "_doubt",
+        "_is_ending",
         "_last_bytes",
         "_last_seconds",
         "_lock",
@@ -115,12 +120,15 @@ class Publication:
         self._retained: list[VersionFile] = []
         self._segments = SegmentWriter(self._place)
         self._unwanted: set[str] = set()
+        self._ahead = threading.Lock()  # held while what a merge made is written
+        self._is_ending = False
         self._doubt, self._last_bytes, self._last_seconds = "", 0, 0.0
         self.directory = self._place.path
+        check_can_attach(manager, "publish_to")
         self._place.make()
         self._lock = DirectoryLock(self._place.lock, self.directory, self._place.disk)
         try:
-            manager._writers.run(lambda: self._begin(manager), call="publish_to")
+            attach(manager, self, "publish_to")
         except BaseException:
             self.close()
             raise
@@ -143,6 +151,8 @@ class Publication:
     def close(self) -> None:
         """Let another manager publish to the directory. What this one publishes from then on stays with it.
 
+        Waits for other threads that publish. Does nothing if it, or the manager, was closed before.
+
         Raises
         ------
         NestedCallError
@@ -150,13 +160,24 @@ class Publication:
         """
         manager = self._manager()
         if manager is not None:
-            manager._writers.run(lambda: self._end(manager), call="close")
-        self._lock.release()
+            detach(manager, self, "close")
+        self.end()
 
-    def _end(self, manager: SnapshotManager) -> None:
-        with suppress(ValueError):  # it was closed before
-            manager._before_install.remove(self._publish)
-            manager._after_merge.remove(self._write_ahead)
+    def end(self, timeout: float | None = None) -> None:
+        """Let go of the directory; `close` calls this, and the manager when it is closed."""
+        self._is_ending = True
+        if os.getpid() != self._pid:  # the lock is the parent's, and so is the thread that may have been writing
+            return
+        if not self._ahead.acquire(timeout=-1 if timeout is None else timeout):
+            raise ManagerBusyError(
+                f"close() could not wait longer for a merge that is being written to {self.directory!r}",
+                hint="Close it again: until then the directory stays held",
+                call="close",
+            )
+        try:
+            self._lock.release()
+        finally:
+            self._ahead.release()
 
     def __enter__(self) -> Self:
         return self
@@ -168,14 +189,12 @@ class Publication:
         version = self._retained[-1].version if self._retained else None
         return f"Publication({self.directory!r}, version {version}, {'open' if self._lock.is_held else 'closed'})"
 
-    def _begin(self, manager: SnapshotManager) -> None:
-        """Take the directory over as it is, and bring it to the current version; the caller holds the writers' lock."""
-        manager._check_open("publish_to")
+    def begin(self, current: Snapshot) -> None:
+        """Take the directory over as it is, and bring it to the current version."""
         try:
             line = self._place.read_current()
         except vks.SourceNotFoundError:
             line = None
-        current = manager.current
         if line is not None:
             named = self._place.read_named(line)
             self._check_successor(current, named)
@@ -183,9 +202,7 @@ class Publication:
         self._sweep()
         self._segments.adopt(current, {entry for file in self._retained for entry in file.segments})
         if line is None or line.version != current.version:
-            self._publish(current)
-        manager._before_install.append(self._publish)
-        manager._after_merge.append(self._write_ahead)
+            self.write(current)()
 
     def _check_successor(self, current: Snapshot, named: VersionFile) -> None:
         mine, theirs = version_number(current), named.version
@@ -220,18 +237,28 @@ class Publication:
                     self._unwanted.add(path)
         self._remove_unwanted()
 
-    def _publish(self, snapshot: Snapshot) -> None:
-        """Write a version; the caller holds the writers' lock, and makes it current when this returns."""
+    def write(self, snapshot: Snapshot) -> Callable[[], None]:
+        """Write a version, but not that it is current: what is returned does that."""
         if os.getpid() != self._pid:
-            return
-        began, before, place = time.perf_counter(), self._segments.written_bytes, self._place
+            return lambda: None
+        began, before = time.perf_counter(), self._segments.written_bytes
         version = version_number(snapshot)
         file = VersionFile(version, snapshot.digest, snapshot.parent, creation_time(snapshot), self._segments.write(snapshot))
-        data, line = file.pack(), file.line
-        place.write(place.version_path(version), data)
-        doubt = ""
+        data = file.pack()
+        self._place.write(self._place.version_path(version), data)
+
+        def show() -> None:
+            self._show(file)
+            self._last_bytes = len(data) + len(file.line.pack()) + self._segments.written_bytes - before
+            self._last_seconds = time.perf_counter() - began
+
+        return show
+
+    def _show(self, file: VersionFile) -> None:
+        """Replace CURRENT."""
+        line, doubt = file.line, ""
         try:
-            place.write(place.current, line.pack())
+            self._place.write(self._place.current, line.pack())
             self._keep(file)
         except BaseException as error:
             stands = self._stands(line)
@@ -240,17 +267,16 @@ class Publication:
             if not stands or not isinstance(error, SourceError):
                 raise
             doubt = error.message
-            self._warn(version, doubt)
+            self._warn(file.version, doubt)
         self._doubt = doubt
         self._let_go()
-        self._last_bytes = len(data) + len(line.pack()) + self._segments.written_bytes - before
-        self._last_seconds = time.perf_counter() - began
 
-    def _write_ahead(self, merged: Snapshot) -> None:
+    def write_ahead(self, merged: Snapshot) -> None:
         """Write the big arrays of a merge while it is not current yet, and nobody waits for them."""
-        if os.getpid() == self._pid and self._lock.is_held:
-            with suppress(SourceError):  # the version that needs them tries again, and says why it fails
-                self._segments.write_ahead(merged)
+        if os.getpid() != self._pid:
+            return
+        with self._ahead, suppress(SourceError):  # the version that needs them tries again, and says why it fails
+            self._segments.write_ahead(merged, until=lambda: self._is_ending)
 
     def _keep(self, file: VersionFile) -> None:
         """Followers have seen a version, or may have: what it needs stays, and its number is taken."""
@@ -258,7 +284,7 @@ class Publication:
             self._retained.append(file)
         manager = self._manager()
         if manager is not None:
-            manager._least_version = file.version + 1
+            reserve(manager, file.version)
 
     def _stands(self, line: CurrentLine) -> bool | None:
         """Whether CURRENT says so; None if that cannot be told."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -87,15 +87,18 @@ class SegmentWriter:
         with self._lock:
             return {entry.name for _, entry in self._known.values()} - self._ahead
 
-    def write_ahead(self, snapshot: Snapshot) -> None:
+    def write_ahead(self, snapshot: Snapshot, *, until: Callable[[], bool]) -> None:
         """Write what a snapshot that is about to become current needs, beside the thread that publishes, so that it need not.
 
-        What was written ahead before and never named by a version counts as written no longer.
+        Before each segment, `until` is asked whether that is enough. What was written ahead before and never named by a version
+        counts as written no longer.
         """
         with self._lock:
             self._ahead.clear()
         for table in snapshot.tables.values():
             for group, columns in grouped(table.to_columns()).items():
+                if until():
+                    return
                 if _large(columns):
                     self._segment(group, columns, snapshot, ahead=True)
 
