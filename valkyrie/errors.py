@@ -155,7 +155,7 @@ class NestedCallError(ValkyrieError, RuntimeError):
 
 
 class DirectoryHeldError(ValkyrieError, RuntimeError):
-    """Another process publishes to the directory; ``data['holder']`` says which."""
+    """Another manager publishes to the directory, or could, since its lock is gone; ``data['holder']`` says which process."""
 
     code = "directory_held"
 

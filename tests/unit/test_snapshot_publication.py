@@ -26,8 +26,10 @@ from valkyrie.errors import (
 )
 from valkyrie.snapshot import Snapshot, SnapshotManager
 from valkyrie.snapshot import segments as writing
+from valkyrie.snapshot.publication import Publication
 from valkyrie.snapshot.published_directory import PublishedDirectory, directory_history
 from valkyrie.snapshot.segments import grouped
+from valkyrie.vks.disk import Disk
 
 
 @pytest.fixture
@@ -224,6 +226,50 @@ def test_a_publication_that_could_not_begin_holds_nothing(tmp_path: Path) -> Non
     with manager.publish_to(tmp_path), other.publish_to(tmp_path / "own"):
         manager.publish(manager.current)
     assert directory_history(tmp_path)["version"].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_publisher_whose_lock_was_removed_writes_over_nothing(published: tuple[SnapshotManager, Path], replaced: bool) -> None:
+    manager, path = published
+    (path / "LOCK").unlink()
+    if replaced:
+        (path / "LOCK").touch()
+    with SnapshotManager.resume(path) as other, other.publish_to(path, durable=False):
+        theirs = other.update(lambda now: now.with_routes({7: 3}))
+        with pytest.raises(DirectoryHeldError, match=r"LOCK' was removed or replaced.*publish_to\(\) again"):
+            manager.update(lambda now: now.with_routes({7: 4}))
+        assert manager.current.version == 1
+        with SnapshotManager.follow(path) as follower:
+            assert (follower.current.version, follower.current.digest) == (2, theirs.digest)
+
+
+def test_a_publisher_whose_lock_is_removed_meanwhile_stops_before_current(tmp_path: Path) -> None:
+    class Removing(Disk):
+        def replace(self, source: str, target: str) -> None:
+            super().replace(source, target)
+            if target.endswith("2.json"):
+                (tmp_path / "LOCK").unlink()
+
+    manager = manager_of(5)
+    publication = Publication(manager, tmp_path, retain=3, disk=Removing())
+    with pytest.raises(DirectoryHeldError, match="LOCK"):
+        manager.publish(manager.current)
+    assert (manager.current.version, PublishedDirectory(tmp_path).read_current().version) == (1, 1)
+    publication.close()
+    with manager.publish_to(tmp_path):
+        assert manager.publish(manager.current).version == 2
+    assert directory_history(tmp_path)["version"].tolist() == [1, 2]
+
+
+def test_a_lock_that_is_removed_while_it_is_taken_is_none(tmp_path: Path) -> None:
+    class Removing(Disk):
+        def lock(self, fd: int) -> None:
+            (tmp_path / "LOCK").unlink()
+            super().lock(fd)
+
+    with pytest.raises(DirectoryHeldError, match="LOCK"):
+        Publication(manager_of(5), tmp_path, retain=3, disk=Removing())
+    manager_of(5).publish_to(tmp_path).close()
 
 
 def test_a_manager_that_is_gone_holds_nothing(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """The lock of a published directory: one publisher at a time, and a word to the next about who that is.
 
-The kernel drops it with the process, however that ends, so that a dead publisher holds nothing.
+The kernel drops it with the process, however that ends, so that a dead publisher holds nothing. What is locked is the file, not
+its name: once somebody removes it, another publisher can lock a new one of that name. So whoever holds it checks, before others
+would see what it did, that its file is still the one there.
 """
 
 from __future__ import annotations
@@ -39,20 +41,23 @@ class DirectoryLock:
     Raises
     ------
     DirectoryHeldError
-        Somebody else holds it.
+        Somebody else holds it, or removed it just now.
     SourceError
         It cannot be taken, for instance since the file system has no locks.
     """
 
-    __slots__ = ("__weakref__", "_disk", "_fd")
+    __slots__ = ("__weakref__", "_directory", "_disk", "_fd", "_path")
 
     def __init__(self, path: str, directory: str, disk: Disk) -> None:
+        self._path = path
+        self._directory = directory
         self._disk = disk
         self._fd: int | None = None
         try:
             fd = disk.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
             try:
-                self._take(fd, directory)
+                self._take(fd)
+                self._check(fd)
             except BaseException:
                 with suppress(OSError):
                     disk.close(fd)
@@ -62,13 +67,38 @@ class DirectoryLock:
         self._fd = fd
         _locks.add(self)
 
-    def _take(self, fd: int, directory: str) -> None:
+    def check(self) -> None:
+        """Make sure that nobody else can have locked the directory meanwhile.
+
+        Raises
+        ------
+        DirectoryHeldError
+            The file was removed or replaced, or the lock released.
+        SourceError
+            That cannot be told.
+        """
+        try:
+            self._check(self._fd)
+        except OSError as failure:
+            raise vks.source_error(failure, self._path, "check") from failure
+
+    def _check(self, fd: int | None) -> None:
+        with suppress(FileNotFoundError):
+            if fd is not None and os.path.samestat(self._disk.fstat(fd), self._disk.stat(self._path)):
+                return
+        raise DirectoryHeldError(
+            f"{self._path!r} was removed or replaced: another manager may publish to {self._directory!r}, so this one did not",
+            hint="Close its publication and call publish_to() again; never remove that file, which holds nobody up by itself",
+            holder={},
+        )
+
+    def _take(self, fd: int) -> None:
         try:
             self._disk.lock(fd)
         except BlockingIOError:
             holder = _holder(self._disk.pread(fd, _CONTENT_BYTES, 0))
             raise DirectoryHeldError(
-                f"{directory!r} is published to by {_described(holder)}",
+                f"{self._directory!r} is published to by {_described(holder)}",
                 hint="Close that manager or its publication, or publish to another directory",
                 holder=holder,
             ) from None

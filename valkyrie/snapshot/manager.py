@@ -208,7 +208,8 @@ class SnapshotManager(VersionPublisher):
         Raises
         ------
         DirectoryHeldError
-            Another manager publishes to it; the error says which process.
+            Another manager publishes to it; the error says which process. Also raised by `publish` and the others, if somebody
+            removed or replaced the file LOCK meanwhile: then nothing keeps another publisher out, and this one must not go on.
         VersionConflictError
             The directory is at a version that this manager has not come to: see `resume`.
         SnapshotFormatError

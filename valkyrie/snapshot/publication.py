@@ -6,7 +6,8 @@
 
 Each is written whole or not at all, and made durable before the next begins, so that after a crash at any point CURRENT names a
 version that is all there: the one before, or the new one. A version becomes current in the manager only after it did so in the
-directory; if it does not get there, the publish fails.
+directory; if it does not get there, the publish fails. Before the version file and before CURRENT, the lock is checked: whoever
+removes its file lets a second publisher in, and the first must not write over what that one did.
 
 Once CURRENT is replaced, followers may have seen the version, so its number is never given to another one, whatever happens
 then. Should the last step fail, which makes the replacement durable, the version stands, here and there; `Publication.stats` and
@@ -245,6 +246,7 @@ class Publication:
         version = version_number(snapshot)
         file = VersionFile(version, snapshot.digest, snapshot.parent, creation_time(snapshot), self._segments.write(snapshot))
         data = file.pack()
+        self._lock.check()
         self._place.write(self._place.version_path(version), data)
 
         def show() -> None:
@@ -256,6 +258,7 @@ class Publication:
 
     def _show(self, file: VersionFile) -> None:
         """Replace CURRENT."""
+        self._lock.check()
         line, doubt = file.line, ""
         try:
             self._place.write(self._place.current, line.pack())
