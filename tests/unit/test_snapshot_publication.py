@@ -24,12 +24,13 @@ from valkyrie.errors import (
     SnapshotFormatError,
     VersionConflictError,
 )
-from valkyrie.snapshot import Snapshot, SnapshotManager
+from valkyrie.snapshot import Snapshot, SnapshotManager, directory_lock
 from valkyrie.snapshot import segments as writing
+from valkyrie.snapshot.directory_lock import DirectoryLock
 from valkyrie.snapshot.publication import Publication
 from valkyrie.snapshot.published_directory import PublishedDirectory, directory_history
 from valkyrie.snapshot.segments import grouped
-from valkyrie.vks.disk import Disk
+from valkyrie.vks.disk import DISK, Disk
 
 
 @pytest.fixture
@@ -270,6 +271,17 @@ def test_a_lock_that_is_removed_while_it_is_taken_is_none(tmp_path: Path) -> Non
     with pytest.raises(DirectoryHeldError, match="LOCK"):
         Publication(manager_of(5), tmp_path, retain=3, disk=Removing())
     manager_of(5).publish_to(tmp_path).close()
+
+
+def test_a_lock_is_dropped_without_a_word_when_the_interpreter_exits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the GIL, modules are emptied before what they hold is dropped."""
+    lock = DirectoryLock(str(tmp_path / "LOCK"), str(tmp_path), DISK)
+    with monkeypatch.context() as patched:
+        for name in [name for name in vars(directory_lock) if not name.startswith("__")]:
+            patched.setattr(directory_lock, name, None)
+        lock.__del__()
+    assert not lock.is_held
+    DirectoryLock(str(tmp_path / "LOCK"), str(tmp_path), DISK).release()
 
 
 def test_a_manager_that_is_gone_holds_nothing(tmp_path: Path) -> None:

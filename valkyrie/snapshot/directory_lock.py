@@ -115,8 +115,11 @@ class DirectoryLock:
         """Let others have it. Does nothing if it was released before, or belongs to the parent of this process."""
         fd, self._fd = self._fd, None
         if fd is not None:
-            with suppress(OSError):
+            # An interpreter that exits may have emptied this module before it drops the lock: only builtins are sure to be there.
+            try:  # noqa: SIM105
                 self._disk.close(fd)
+            except OSError:
+                pass
 
     def __del__(self) -> None:
         if getattr(self, "_fd", None) is not None:
