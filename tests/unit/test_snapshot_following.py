@@ -189,9 +189,9 @@ def broken(path: Path, how: str) -> None:
         other = next(each for each in (path / "segments").iterdir() if each.name != segment.name)
         replace(target, other.read_bytes())
     elif how.startswith("no file"):
-        replace(target, data)
-        target.unlink()
-        target.mkdir()
+        (path / "elsewhere").mkdir()
+        (path / "link").symlink_to(path / "elsewhere")
+        (path / "link").replace(target)  # at once: a follower that finds nothing there warns of that too
 
 
 def held_up(follower: Any, gate: threading.Event) -> threading.Event:
