@@ -153,7 +153,7 @@ def test_lists_of_another_kind_are_refused(keys, kind):
 @pytest.mark.parametrize("key", ["a", b"a", bytearray(b"a"), 1, 1.0, True, uuid.UUID(int=1), np.int64(1), None])
 def test_a_single_key_is_refused(key):
     with pytest.raises(
-        ArgumentError, match=r"keys: an array of keys is needed, got a single .*Wrap it in a list, or use get\(\)"
+        ArgumentError, match=r"keys: an array of keys is needed, got a single .*Wrap it in a list; single keys .* without _many"
     ):
         key_column(key)
 

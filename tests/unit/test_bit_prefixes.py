@@ -6,14 +6,12 @@ import pickle
 import subprocess
 import sys
 
-import numba
 import numpy as np
 import pytest
 
 from tests.bit_prefixes import Oracle, build, lookups, query_words
 from tests.hostile.fenced_memory import fenced
 from valkyrie._native import prefix_build
-from valkyrie._scan import interval_tree_jit, ipv4_jit
 from valkyrie.errors import SnapshotFormatError
 from valkyrie.tables.prefixes.interval_prefixes import Ipv6Prefixes, Uint64Prefixes
 from valkyrie.tables.prefixes.interval_tree import IntervalTree
@@ -83,18 +81,6 @@ def test_queries_of_any_layout(engine):
         out = np.full(n if len(queries) else 0, -9, np.int32)
         table.lookup(queries, out)
         assert out.tolist() == expected[: len(out)].tolist()
-
-
-def test_kernels_are_vector_code_for_one_signature():
-    """Without the vector compare a level would be eight scalar ones. (What is loaded from numba's cache has no assembly.)"""
-    assert all(of(engine).warm_up() for engine in SETS)
-    for kernel in (interval_tree_jit.find_uint64, interval_tree_jit.find_ipv6, ipv4_jit.find_ipv4):
-        assert len(kernel.signatures) == 1
-    (signature,) = interval_tree_jit.find_uint64.signatures
-    fresh = numba.njit(interval_tree_jit.find_uint64.py_func)
-    fresh.compile(signature)
-    assembly = fresh.inspect_asm(signature)
-    assert any(name in assembly for name in ("vpcmp", "pcmpgt", "cmhi"))
 
 
 def test_never_reads_past_its_arrays_or_the_queries(engine, rng):

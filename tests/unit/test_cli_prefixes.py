@@ -108,6 +108,26 @@ def test_warm_up():
     assert all(seconds is not None for seconds in took.values())
 
 
+@pytest.mark.parametrize(
+    ("kind", "keys", "said"),
+    [
+        ("ip", "10.0.0.0/8,300.0.0.0/8", "row 2 of column 'key': '300.0.0.0/8' is not an IP network"),
+        ("ip", "10.0.0.0/8,10.0.0.0/16,10.1.0.0/8", "row 3 of column 'key': 10.1.0.0/8 has bits set behind its length"),
+        ("digits", "49,4x", "row 2 of column 'key': '4x' is not a string of digits"),
+        ("ip", "10.0.0.0/8,10.0.0.0/8", "1 duplicate: '10.0.0.0/8' at 0 and 1"),
+    ],
+)
+@pytest.mark.parametrize("payload", [True, False])
+def test_a_prefix_that_is_none_is_named_by_its_row(tmp_path, kind, keys, said, payload):
+    lines = ["key,more", *(f"{key},1" for key in keys.split(","))]
+    (tmp_path / "bad.csv").write_text("".join(f"{line if payload else line.split(',')[0]}\n" for line in lines))
+    result = run("build", str(tmp_path / "bad.csv"), str(tmp_path / "bad.vks"), "--key", "key", "--kind", kind)
+    assert result.exit_code == 3
+    assert said in result.stderr.replace("\n", " ")
+    assert "position" not in result.stderr
+    assert not (tmp_path / "bad.vks").exists()
+
+
 def test_malformed_addresses_stop_a_file_unless_they_are_to_be_missing(files):
     (files / "bad.csv").write_text("ip\n10.0.0.1\nbogus\n")
     refused = run("route", "nets.vks", "bad.csv", "out.csv")

@@ -71,7 +71,7 @@ def key_column(
     if keys is None or isinstance(keys, _SCALARS):
         raise ArgumentError(
             f"{argument}: an array of keys is needed, got a single {type(keys).__name__}",
-            hint="Wrap it in a list, or use get() for a single key",
+            hint="Wrap it in a list; single keys have calls of their own, named without _many",
             argument=argument,
         )
     if isinstance(keys, range):

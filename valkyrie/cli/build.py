@@ -11,7 +11,7 @@ import typer
 from valkyrie.arrays import require_column
 from valkyrie.cli.options import Columns, Format, Header, Json, Nulls, Text, Threads, names, read_options, require_other_file
 from valkyrie.cli.reporting import bytes_text, emit_json, facts
-from valkyrie.errors import SourceError
+from valkyrie.errors import ArgumentError, SourceError
 from valkyrie.interop import read_table
 from valkyrie.tables import PREFIX_KINDS, IdTable, PrefixTable, RouteTable
 
@@ -87,31 +87,34 @@ def build(
     read = time.perf_counter()
     table: IdTable | PrefixTable | RouteTable
     index: IdTable | PrefixTable
-    if payload:
-        table = RouteTable.build(
-            frame,
-            key=chosen,
-            kind=kind,
-            lengths=lengths,
-            strict=strict,
-            wildcards=wildcards,
-            on_duplicate=on_duplicate,
-            threads=threads or None,
-        )
-        index = table.index
-    elif kind in PREFIX_KINDS:
-        counted = None if lengths is None else frame.column(lengths)
-        table = index = PrefixTable.build(
-            frame.column(chosen),
-            kind=PREFIX_KINDS[kind],
-            lengths=counted,
-            strict=strict,
-            wildcards=wildcards,
-            on_duplicate=on_duplicate,
-        )
-    else:
-        whole: Any = kind
-        table = index = IdTable.build(frame.column(chosen), kind=whole, on_duplicate=on_duplicate, threads=threads or None)
+    try:
+        if payload:
+            table = RouteTable.build(
+                frame,
+                key=chosen,
+                kind=kind,
+                lengths=lengths,
+                strict=strict,
+                wildcards=wildcards,
+                on_duplicate=on_duplicate,
+                threads=threads or None,
+            )
+            index = table.index
+        elif kind in PREFIX_KINDS:
+            counted = None if lengths is None else frame.column(lengths)
+            table = index = PrefixTable.build(
+                frame.column(chosen),
+                kind=PREFIX_KINDS[kind],
+                lengths=counted,
+                strict=strict,
+                wildcards=wildcards,
+                on_duplicate=on_duplicate,
+            )
+        else:
+            whole: Any = kind
+            table = index = IdTable.build(frame.column(chosen), kind=whole, on_duplicate=on_duplicate, threads=threads or None)
+    except ArgumentError as error:
+        raise _of_file(error, source, chosen) from error
     built = time.perf_counter()
     table.save(out)
     saved = time.perf_counter()
@@ -156,6 +159,15 @@ def _words(keys: pa.ChunkedArray, source: str, name: str) -> pa.ChunkedArray:
             hint="Words of bits are whole numbers from 0 to 2**64 - 1, aligned to the left",
         )
     return keys.cast("uint64")
+
+
+def _of_file(error: ArgumentError, source: str, name: str) -> ArgumentError | SourceError:
+    """The error about a key at a position as one about a row of the file; rows are counted from 1, as `route` does."""
+    position = error.data.get("position")
+    if position is None:
+        return error
+    said = error.message.removeprefix("prefixes: ").replace(f" at position {position}", "", 1)
+    return SourceError(f"{source}: row {position + 1:,} of column {name!r}: {said}", hint=error.hint)
 
 
 def _refuse_nulls(keys: pa.ChunkedArray, source: str, name: str) -> None:

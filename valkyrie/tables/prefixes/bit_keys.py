@@ -84,10 +84,18 @@ def bit_prefixes(prefixes: Any, lengths: Any, *, strict: bool = True, argument: 
 
 def _words(keys: Any, argument: str) -> tuple[KeyColumn, UInt64Array]:
     """The column, and its values as native, aligned uint64."""
-    column = key_column(keys, kind="int", argument=argument)
+    column = key_column(keys, argument=argument)
     values = column.values
     if column.untyped:
         return column, np.zeros(column.n, np.uint64)
+    if column.kind != "int":
+        what = "text or bytes" if column.kind == "bytes" else "128-bit ids"
+        raise KeyTypeError(
+            f"{argument}: words of bits are uint64, got {what}",
+            hint="Make numbers of text, and shift them to the left: int('acde48', 16) << 40 for 24 bits",
+            argument=argument,
+            got=what,
+        )
     if values.dtype.newbyteorder("=") == np.uint64:
         return column, np.require(values, np.uint64, ["C_CONTIGUOUS", "ALIGNED"])
     # of Python ints, which have no width, only the value counts
