@@ -150,9 +150,9 @@ class Adaptive:
         latency, unknown = payload_column(frame.column("latency_us", "outcomes"), "outcomes: latency_us")
         if not isinstance(success, np.ndarray) or success.dtype.kind != "b" or (no_answer is not None and no_answer.any()):
             raise ArgumentError("outcomes: success must be True or False in every row", hint="Convert it with .astype(bool)")
-        if isinstance(latency, Strings) and latency.nulls.all():
-            latency, unknown = np.zeros(len(latency)), latency.nulls
         if isinstance(latency, Strings):
+            latency, unknown = (np.zeros(len(latency)), latency.nulls) if latency.nulls.all() else (latency.to_objects(), None)
+        if latency.dtype.kind == "O":
             raise ArgumentError("outcomes: latency_us must be numbers, got text", hint="In microseconds")
         if latency.dtype.kind not in "iuf":
             raise ArgumentError(f"outcomes: latency_us must be numbers, got {latency.dtype}", hint="In microseconds")

@@ -233,7 +233,7 @@ def status_codes(raw: Any, argument: str) -> AnyArray:
         values = texts.to_objects()
     if wrong.any():
         position = int(np.flatnonzero(wrong)[0])
-        raise ArgumentError(f"{argument} of row {position} is {values[position]!r}", hint=hint, position=position)
+        raise ArgumentError(f"{argument} of row {position} is {values.tolist()[position]!r}", hint=hint, position=position)
     return codes.astype(np.uint8)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 
 from valkyrie.routing.topology.constraints import Constraints
@@ -13,7 +11,7 @@ from valkyrie.routing.topology.topology import Topology
 from valkyrie.routing.topology.trees import forest_of
 from valkyrie.typing import BoolArray, Int32Array
 
-__all__ = ["Reason", "limit_reason", "path_bound_reasons", "together", "unreachable_reasons"]
+__all__ = ["Reason", "beyond_bounds", "constraint_reasons", "limit_reason", "unreachable_reasons"]
 
 Reason = tuple[str, str]
 """A status of records.STATUS, and what stood in the way."""
@@ -35,8 +33,7 @@ def unreachable_reasons(topology: Topology, search: Search, exhausted: str, sour
     Returns
     -------
     list of (str, str), length k
-        The first of these that alone leaves no path: the topology, the status of nodes, the objective, each constraint in turn;
-        else all constraints together.
+        The first of these that leaves no path: the topology itself, the status of nodes, the objective; else the constraints.
     """
     free = Objective("any link", np.zeros(len(topology.links)))
     steps: list[tuple[Reason, Search]] = [
@@ -44,50 +41,54 @@ def unreachable_reasons(topology: Topology, search: Search, exhausted: str, sour
         (("unhealthy", "nodes are down or drained"), Search(free)),
         (("unhealthy", exhausted), Search(search.objective)),
     ]
-    constraints = Constraints() if search.constraints is None else search.constraints
-    steps += [(("constrained", name), Search(search.objective, constraints.only(name))) for name in constraints.active]
-    reasons = [together(constraints)] * len(heads)
+    return _first_that_blocks(topology, steps, source, heads, search)
+
+
+def constraint_reasons(topology: Topology, search: Search, source: int, heads: Int32Array) -> list[Reason]:
+    """Which constraint leaves no path to each of some nodes: the first that does so alone, or else all together."""
+    return _first_that_blocks(topology, [], source, heads, search)
+
+
+def _first_that_blocks(
+    topology: Topology, steps: list[tuple[Reason, Search]], source: int, heads: Int32Array, search: Search
+) -> list[Reason]:
+    constraints = search.constraints or Constraints()
+    alone = [(("constrained", name), Search(search.objective, constraints.only(name))) for name in constraints.active]
+    reasons = [("constrained", f"{' and '.join(constraints.active)} together")] * len(heads)
     rest = np.arange(len(heads))
-    for reason, step in steps:
-        reached = _reaches(topology, step, source, heads[rest])
-        for i in rest[~reached].tolist():
-            reasons[i] = reason
-        rest = rest[reached]
+    for reason, step in [*steps, *alone]:
         if not rest.size:
             break
+        blocked = _blocks(topology, step, source, heads[rest])
+        for i in rest[blocked].tolist():
+            reasons[i] = reason
+        rest = rest[~blocked]
     return reasons
 
 
-def _reaches(topology: Topology, search: Search, source: int, heads: Int32Array) -> BoolArray:
+def _blocks(topology: Topology, search: Search, source: int, heads: Int32Array) -> BoolArray:
     fine = graph_of(topology, search).open
     if not fine[source]:
-        return np.zeros(len(heads), np.bool_)
-    reached: BoolArray = (forest_of(topology, search, [source]).hops[0, heads] >= 0) & fine[heads]
-    return reached
+        return np.ones(len(heads), np.bool_)
+    lost: BoolArray = ~fine[heads] | (forest_of(topology, search, [source]).hops[0, heads] < 0)
+    return lost | beyond_bounds(topology, search, source, heads)
 
 
-def path_bound_reasons(topology: Topology, search: Search, source: int, heads: Iterable[int]) -> dict[int, Reason]:
-    """Which nodes, by rank, no path from a source leads to within one bound of the path as a whole, and which bound that is.
+def beyond_bounds(topology: Topology, search: Search, source: int, heads: Int32Array) -> BoolArray:
+    """Which nodes, by rank, no path leads to within one of the bounds of a path as a whole: ndarray of bool, shape (k,).
 
     The others have paths within each bound by itself, if not within both.
     """
+    beyond = np.zeros(len(heads), np.bool_)
     bounds = search.constraints
-    assert bounds is not None
-    reasons: dict[int, Reason] = {}
-    if bounds.min_reliability is not None:
+    if bounds is not None and bounds.min_reliability is not None:
         best = most_reliable(graph_of(topology, search), source)
-        reasons = {head: ("constrained", "min_reliability") for head in heads if best.get(head, 0.0) < bounds.min_reliability}
-    if bounds.max_latency_us is not None:
+        beyond |= np.array([best.get(head, 0.0) for head in heads.tolist()]) < bounds.min_reliability
+    if bounds is not None and bounds.max_latency_us is not None:
         weights = np.where(np.isfinite(search.objective.weights), topology.links["latency_us"], np.inf)
         quickest = search._replace(objective=Objective(("latency of", search.objective.key), weights))
-        least = forest_of(topology, quickest, [source]).distance[0]
-        reasons |= {head: ("constrained", "max_latency_us") for head in heads if least[head] > bounds.max_latency_us}
-    return reasons
-
-
-def together(constraints: Constraints) -> Reason:
-    """The reason where constraints leave no path that each by itself would."""
-    return ("constrained", f"{' and '.join(constraints.active)} together")
+        beyond |= forest_of(topology, quickest, [source]).distance[0, heads] > bounds.max_latency_us
+    return beyond
 
 
 def limit_reason(limit: int) -> Reason:

@@ -11,7 +11,7 @@ from valkyrie.arrays import Columns, StringDictionary, Strings
 from valkyrie.records import STATUS
 from valkyrie.routing.topology.detours import Detour, find_detours
 from valkyrie.routing.topology.graph import Graph, Search, graph_of
-from valkyrie.routing.topology.rejection import Reason, limit_reason, path_bound_reasons, together, unreachable_reasons
+from valkyrie.routing.topology.rejection import Reason, beyond_bounds, constraint_reasons, limit_reason, unreachable_reasons
 from valkyrie.routing.topology.topology import Topology
 from valkyrie.routing.topology.trees import Forest, forest_of, sources_at_once
 from valkyrie.typing import BoolArray, Float64Array, Int32Array, Int64Array, UInt8Array
@@ -140,16 +140,18 @@ def _detour(question: Question, answers: Answers, graph: Graph, source: int, row
     bounds, limit = question.search.constraints, question.search_limit
     assert bounds is not None
     distinct, which = np.unique(ends, return_inverse=True)
-    # Without those that no path leads to, the search need not look at every path before it knows.
-    reasons = path_bound_reasons(question.topology, question.search, source, distinct.tolist())
-    wanted = [end for end in distinct.tolist() if end not in reasons]
-    found, complete = find_detours(graph, source, wanted, bounds, limit)
-    rest = together(bounds) if complete else limit_reason(limit)
-    for i, end in enumerate(distinct.tolist()):
-        if end in found:
-            answers.detour(rows[which == i], found[end])
-        else:
-            answers.reject(rows[which == i], reasons.get(end, rest))
+    # Without those that nothing leads to, the search need not look at every path before it knows.
+    beyond = beyond_bounds(question.topology, question.search, source, distinct)
+    found, complete = find_detours(graph, source, distinct[~beyond].tolist(), bounds, limit)
+    lost = np.array([end not in found for end in distinct.tolist()])
+    unknown = lost & ~beyond & (not complete)
+    for i in np.flatnonzero(~lost).tolist():
+        answers.detour(rows[which == i], found[int(distinct[i])])
+    answers.reject(rows[unknown[which]], limit_reason(limit))
+    refused = np.flatnonzero(lost & ~unknown)
+    reasons = constraint_reasons(question.topology, question.search, source, distinct[refused])
+    for i, reason in zip(refused.tolist(), reasons, strict=True):
+        answers.reject(rows[which == i], reason)
 
 
 def _blocks(tails: Int32Array, known: BoolArray, at_once: int, size: int) -> Iterator[tuple[Int64Array, Int64Array, Int32Array]]:

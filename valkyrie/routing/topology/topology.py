@@ -37,8 +37,8 @@ class Topology:
         0 to 255) and ``capacity``. What is left out or null is up, in no region, of level 0 and unbounded capacity.
     links : likewise
         ``source`` and ``target`` (names) and, where known, ``latency_us``, ``cost``, ``bandwidth_mbps``, ``reliability`` (share
-        of successes), ``load`` (share of the bandwidth in use; 1 is saturated), ``security`` and ``encrypted``. What is left out or
-        null is 0, but bandwidth unbounded and reliability 1; a strategy refuses to search by a column that was left out.
+        of successes), ``load`` (share of the bandwidth in use; 1 is saturated), ``security`` and ``encrypted``. What is left out
+        or null is 0, but bandwidth unbounded and reliability 1; a strategy refuses to search by a column that was left out.
     regions : likewise, optional
         ``name`` and, where one is part of another, ``parent``. By default the regions that the nodes name.
     directed : bool
