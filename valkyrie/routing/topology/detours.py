@@ -68,6 +68,7 @@ def find_detours(
     open_ = set(wanted)
     settled: dict[int, list[_Label]] = {}
     arcs = _Arcs(graph)
+    only_one = bounds.max_latency_us is None or bounds.min_reliability is None
     most_latency = math.inf if bounds.max_latency_us is None else bounds.max_latency_us
     least_reliability = 0.0 if bounds.min_reliability is None else bounds.min_reliability
     serial = looked_at = 0
@@ -80,6 +81,8 @@ def find_detours(
         if looked_at == limit:
             return found, False
         looked_at += 1
+        if only_one:  # whatever the rivals cover, a label that none of them covers does as well
+            rivals.clear()
         rivals.append(label)
         if label.node in open_:
             open_.discard(label.node)
