@@ -315,6 +315,22 @@ def test_threads_that_search_one_topology_agree():
     assert all(each == expected for each in found)
 
 
+def test_a_child_forked_while_another_thread_searched_can_search():
+    code = """
+import os
+from valkyrie.routing.topology import ShortestPath, Topology
+from valkyrie.routing.topology import search_cache
+topology = Topology([{"name": "a"}, {"name": "b"}], [{"source": "a", "target": "b"}])
+search_cache._lock.acquire()
+child = os.fork()
+if child == 0:
+    os._exit(0 if ShortestPath(topology).path("a", "b") == ["a", "b"] else 1)
+assert os.waitpid(child, 0)[1] == 0
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_scipy_is_asked_for_where_it_is_needed():
     code = """
 import sys

@@ -26,22 +26,26 @@ class Names:
         "node" or "region", for messages.
     """
 
-    __slots__ = ("dictionary", "index", "texts", "what")
+    __slots__ = ("_ranks", "dictionary", "index", "texts", "what")
 
     def __init__(self, texts: Sequence[str], what: str) -> None:
         self.texts = tuple(texts)
         self.what = what
         self.index = {text: position for position, text in enumerate(self.texts)}
         self.dictionary = StringDictionary.from_texts(self.texts)
+        self._ranks: Int32Array | None = None
 
     def __len__(self) -> int:
         return len(self.texts)
 
     def ranks(self) -> Int32Array:
-        """Return the rank of each position in the order of names (of code points): ndarray of int32, shape (n,)."""
-        ranks = np.empty(len(self), np.int32)
-        ranks[sorted(range(len(self)), key=self.texts.__getitem__)] = np.arange(len(self), dtype=np.int32)
-        return ranks
+        """Return the rank of each position in the order of names (of code points): ndarray of int32, shape (n,), read-only."""
+        if self._ranks is None:
+            ranks = np.empty(len(self), np.int32)
+            ranks[sorted(range(len(self)), key=self.texts.__getitem__)] = np.arange(len(self), dtype=np.int32)
+            ranks.flags.writeable = False
+            self._ranks = ranks
+        return self._ranks
 
     def positions(self, names: Strings) -> Int32Array:
         """Return the position of each name, -1 where it is null or unknown: ndarray of int32, shape (n,)."""
@@ -78,9 +82,9 @@ class Names:
             raise self.unknown(name, argument) from None
 
     def require_many(self, names: Iterable[Any], argument: str) -> list[int]:
-        """Return the positions of names; errors as `require`."""
-        if isinstance(names, str):
-            raise ArgumentError(f"{argument}: got the text {names!r}", hint=f"Give a list of names: [{names!r}]")
+        """Return the positions of names; errors as `require`, and ArgumentError if it is one text, or nothing to go through."""
+        if isinstance(names, str) or not isinstance(names, Iterable):
+            raise ArgumentError(f"{argument}: names are needed, got {names!r}", hint='Give a list of names, such as ["ams"]')
         return [self.require(name, argument) for name in names]
 
     def unknown(self, name: Any, argument: str) -> UnknownNodeError:

@@ -210,7 +210,7 @@ class Topology:
         return found
 
     def with_nodes(self, nodes: Any) -> Self:
-        """A topology with more nodes, or with other facts about those that it has; regions as they are.
+        """A topology with more nodes, or others in place of those of the same names; regions and links as they are.
 
         Raises
         ------
@@ -266,6 +266,10 @@ class Topology:
         ------
         ArgumentError, UnknownNodeError
         """
+        if not isinstance(status, Mapping):
+            raise ArgumentError(
+                f"status: a mapping is needed, got {status!r}", hint='Such as {"ams": "drain"}', argument="status"
+            )
         positions = self.names.require_many(status, "status")
         nodes = self.nodes.copy()
         nodes["status"][positions] = status_codes(list(status.values()), "status")
