@@ -118,6 +118,13 @@ def test_of_parallel_links_the_best_by_the_own_measure_counts():
     assert CostOptimized(parallel).route_many("z", "a")["cost"][0] == 0.5
 
 
+def test_of_parallel_links_of_equal_measure_the_quickest_and_then_the_most_reliable_counts():
+    # Were another taken, a search within the bounds would have to look for this one, and may not look at anything.
+    links = {"a-m-1": (3, 1, 0, 1.0), "a-m-2": (1, 1, 0, 0.9), "a-m-3": (1, 1, 0, 0.95), "m-z": (1, 1, 0, 0.95)}
+    strategy = CostOptimized(network(links), search_limit=1)
+    assert row(strategy, "a", "z", Constraints(max_latency_us=3, min_reliability=0.9))[3:] == ("ok", None)
+
+
 def test_a_source_is_its_own_destination():
     for strategy in (ShortestPath(WAYS), CostOptimized(WAYS), LoadAware(WAYS)):
         assert row(strategy, "c", "c") == ("c", 0.0, 0, "ok", None)
@@ -132,8 +139,14 @@ def test_drained_nodes_are_ends_and_no_way_through():
     assert strategy.path("a", "b") == ["a", "b"]
     assert strategy.path("b", "c") == ["b", "c"]
     assert strategy.route_many(["a", "b", "c"], ["c", "c", "b"])["cost"].tolist() == [18.0, 1.0, 1.0]
-    within = Constraints(max_latency_us=2, min_reliability=0.1)
-    assert strategy.path("a", "c", within) == ["a", "d", "c"]
+
+
+def test_no_way_round_leads_through_a_drained_node():
+    links = {"a-b": (1, 1, 0, 1), "b-c": (1, 1, 0, 1), "a-d": (2, 1, 0, 0.95), "d-c": (2, 1, 0, 0.95), "a-c": (3, 9, 0, 0.5)}
+    strategy = CostOptimized(network(links, {"b": "drain"}))
+    assert strategy.path("a", "c") == ["a", "d", "c"]
+    assert strategy.path("a", "c", Constraints(max_latency_us=3)) == ["a", "c"]
+    assert row(strategy, "a", "c", Constraints(min_reliability=0.94))[3:] == ("constrained", "min_reliability")
 
 
 @pytest.mark.parametrize(
@@ -176,6 +189,15 @@ def test_constraints_lead_another_way_or_are_named(constraints, path, reason):
     strategy = CostOptimized(WAYS)
     assert strategy.path("a", "z", Constraints(**constraints)) == list(path or "")
     assert row(strategy, "a", "z", Constraints(**constraints))[3:] == ("ok" if path else "constrained", reason)
+
+
+def test_a_dearer_way_may_be_needed_for_one_bound_or_the_other():
+    links = {"a-m-1": (1, 1, 0, 0.9), "a-m-2": (3, 2, 0, 1.0), "m-y": (1, 1, 0, 0.9)}
+    strategy = CostOptimized(network(links))
+    within = Constraints(max_latency_us=4, min_reliability=0.85)
+    assert row(strategy, "a", "y", within) == ("m", 3.0, 2, "ok", None)
+    turned = network({"a-m-1": (3, 1, 0, 1.0), "a-m-2": (1, 2, 0, 0.9), "m-z": (2, 1, 0, 1.0)})
+    assert row(CostOptimized(turned), "a", "z", within) == ("m", 3.0, 2, "ok", None)
 
 
 def test_a_bound_that_only_saturated_links_would_keep_is_told_as_such():

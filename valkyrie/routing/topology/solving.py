@@ -117,7 +117,7 @@ def solve(question: Question, sources: Int32Array, destinations: Int32Array, *, 
     for rows, trees, block in _blocks(tails, known, sources_at_once(graph), len(rank)):
         forest = forest_of(topology, search, block.tolist())
         to = heads[rows]
-        reached = (forest.hops[trees, to] >= 0) & graph.open[to] & graph.open[tails[rows]]
+        reached = (forest.hops[trees, to] >= 0) & graph.open[to]
         fine = reached.copy()
         if search.constraints is not None and search.constraints.bounds_path:
             fine &= search.constraints.allows(forest.latency[trees, to], forest.reliability[trees, to])

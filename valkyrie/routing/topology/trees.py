@@ -80,9 +80,9 @@ def forest_of(topology: Topology, search: Search, sources: Sequence[int]) -> For
         for source, tree in zip(group, _grown(graph, group), strict=True):
             trees[source] = tree
             kept.keep(("tree", search.key, source), tree, sum(part.nbytes for part in tree))
-    if len(sources) == 1:  # one row needs no copy
-        return Forest(*(part[np.newaxis] for part in trees[sources[0]]))
-    return Forest(*(np.stack(parts) for parts in zip(*(trees[source] for source in sources), strict=True)))
+    rows: list[tuple[Any, ...]] = list(zip(*(trees[source] for source in sources), strict=True))
+    # One row needs no copy.
+    return Forest(*(parts[0][np.newaxis] if len(parts) == 1 else np.stack(parts) for parts in rows))
 
 
 def _grown(graph: Graph, sources: Sequence[int]) -> list[Tree]:
