@@ -27,6 +27,7 @@ __all__ = [
     "SnapshotFormatError",
     "SourceError",
     "UnknownColumnError",
+    "UnknownNodeError",
     "ValkyrieError",
     "VersionConflictError",
     "VersionEvictedError",
@@ -92,6 +93,12 @@ class UnknownColumnError(ValkyrieError, KeyError):
     """A payload column that the table does not have; the hint names the nearest."""
 
     code = "unknown_column"
+
+
+class UnknownNodeError(ValkyrieError, KeyError):
+    """A node or region that the topology does not have; the hint names the nearest."""
+
+    code = "unknown_node"
 
 
 class CapacityError(ValkyrieError, OverflowError):

@@ -38,11 +38,15 @@ __all__ = [
     "IPV4_NODE",
     "KINDS",
     "LAYOUTS",
+    "LINK",
     "MAX_ROWS",
     "MISSING",
+    "NODE",
+    "NODE_STATUS",
     "PREFIX_KINDS",
     "PREFIX_TABLE_HEADER",
     "PREFIX_TEXT",
+    "REGION",
     "ROUTE",
     "ROW_SLOT",
     "SLICE_GROUP",
@@ -195,3 +199,35 @@ STATUS = ("ok", "panic", "miss", "unhealthy", "constrained", "error")
 
 PREFIX_TABLE_HEADER = np.dtype([("kind", "u1"), ("wildcards", "u1"), ("reserved", "u1", (6,)), ("entries", "<u8")])
 """The numbers of a PrefixTable: one record beside its arrays."""
+
+# Topologies. Names stand beside the records, in the same order: text i names node i, or region i.
+#
+#   NODE      16 bytes: region -1 is none; status is a code of NODE_STATUS
+#             0        4        5          6          8
+#             | region | status | security | reserved | capacity |
+#
+#   LINK      56 bytes: positions of two nodes, and what it takes to go from one to the other
+#             0        4        8            16     24               32            40     48         49          50
+#             | source | target | latency_us | cost | bandwidth_mbps | reliability | load | security | encrypted | reserved |
+#
+#   REGION     4 bytes: the region it is part of, -1 if none
+
+NODE = np.dtype([("region", "<i4"), ("status", "u1"), ("security", "u1"), ("reserved", "u1", (2,)), ("capacity", "<f8")])
+
+LINK = np.dtype([
+    ("source", "<i4"),
+    ("target", "<i4"),
+    ("latency_us", "<f8"),
+    ("cost", "<f8"),
+    ("bandwidth_mbps", "<f8"),
+    ("reliability", "<f8"),
+    ("load", "<f8"),
+    ("security", "u1"),
+    ("encrypted", "u1"),
+    ("reserved", "u1", (6,)),
+])
+
+REGION = np.dtype([("parent", "<i4")])
+
+NODE_STATUS = ("up", "drain", "down")
+"""What a node of a topology is open for, by code: everything; its own traffic, but not what passes through; nothing."""

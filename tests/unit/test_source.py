@@ -16,7 +16,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 MODULES = sorted(CHECKOUT.glob("valkyrie/**/*.py"))
 SCRIPTS = [path for top in ("valkyrie", "tests", "asv_benchmarks", "notebooks") for path in CHECKOUT.glob(f"{top}/**/*.py")]
 STUBS = sorted(CHECKOUT.glob("valkyrie/_native/*.pyi"))
-HEAVY = ("numba", "pandas", "pyarrow", "polars", "pydantic", "matplotlib", "asyncio", "typer", "rich", "tqdm", "logging")
+HEAVY = ("numba", "pandas", "pyarrow", "polars", "scipy", "pydantic", "matplotlib", "asyncio", "typer", "rich", "tqdm", "logging")
 VAGUE = re.compile(r"^(utils?|helpers?|common|misc|core|base)$|^(Enhanced|HighPerformance|Fast)|(Impl|Base|Helper|Util)$")
 
 

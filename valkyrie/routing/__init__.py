@@ -1,0 +1,1 @@
+"""Routing: strategies that turn a column of keys into targets."""
