@@ -24,13 +24,13 @@ KeyHash: TypeAlias = Literal["xxh64", "md5"]
 """What the keys of a policy are hashed with."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Policy(ABC):
     """How one member of a set is picked.
 
     Parameters
     ----------
-    seed : int
+    seed : int, keyword only
         Of the hash, from 0 to 2**64 - 1. Policies of different seeds pick independently.
 
     Attributes
