@@ -3,7 +3,6 @@
 Plans are `records.PICK_PLAN` as bytes, members `records.PICK_MEMBER` as bytes. Kernels: they check the lengths of their arrays
 and which plan a row names; addresses inside plans, and what lies there, are trusted. They release the GIL.
 """
-from libc.math cimport ceil
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 
@@ -109,39 +108,28 @@ cdef void even_turns(const uint64_t[::1] offsets, const uint64_t[::1] skips, uin
             member = 0
 
 
-cdef struct turn:
-    int64_t due         # the number of the turn
-    int64_t member
-
-
-cdef inline bint is_before(turn a, turn b) noexcept nogil:
-    return a.due < b.due or (a.due == b.due and a.member < b.member)
-
-
-cdef void sink(turn *heap, Py_ssize_t n) noexcept nogil:
+cdef void sink(uint64_t *heap, Py_ssize_t n) noexcept nogil:
     """Put the first of a heap where it belongs."""
-    cdef Py_ssize_t i = 0, child
-    cdef turn moved = heap[0]
-    while True:
-        child = 2 * i + 1
-        if child >= n:
-            break
-        if child + 1 < n and is_before(heap[child + 1], heap[child]):
-            child += 1
-        if not is_before(heap[child], moved):
+    cdef Py_ssize_t i = 0, child = 1
+    cdef uint64_t moved = heap[0]
+    while child < n:
+        if child + 1 < n:
+            child += heap[child + 1] < heap[child]
+        if moved < heap[child]:
             break
         heap[i] = heap[child]
         i = child
+        child = 2 * i + 1
     heap[i] = moved
 
 
-cdef int64_t next_turn(double weight, double target, int64_t never) noexcept nogil:
+cdef uint64_t next_turn(double weight, double target, uint64_t never) noexcept nogil:
     """The first number i for which i * weight, as it is rounded, is not below the target."""
-    cdef double about = ceil(target / weight)
-    cdef int64_t i
+    cdef double about = target / weight
+    cdef uint64_t i
     if not about < <double>never:
         return never
-    i = <int64_t>about
+    i = <uint64_t>about
     while i > 1 and not <double>(i - 1) * weight < target:
         i -= 1
     while <double>i * weight < target:
@@ -149,20 +137,22 @@ cdef int64_t next_turn(double weight, double target, int64_t never) noexcept nog
     return i
 
 
-cdef void weighted_turns(const uint64_t[::1] skips, const double[::1] weights, uint16_t[::1] slots, uint64_t *at, turn *heap,
+cdef void weighted_turns(const uint64_t[::1] skips, const double[::1] weights, uint16_t[::1] slots, uint64_t *at, uint64_t *heap,
                          double *targets) noexcept nogil:
-    """The same, but a member of less than the greatest weight misses turns, in proportion."""
+    """The same, but a member of less than the greatest weight misses turns, in proportion.
+
+    In the heap are the numbers of turns that are due, each with its member in the last 16 bits: whoever is due first, and of
+    several the first member, is on top.
+    """
     cdef Py_ssize_t n = skips.shape[0], i, _turn
-    cdef int64_t member
-    cdef uint64_t size = <uint64_t>slots.shape[0], place
+    cdef uint64_t size = <uint64_t>slots.shape[0], place, member, due
     cdef double most = 0
     for i in range(n):
         most = max(most, weights[i])
-        heap[i].due = 1
-        heap[i].member = i
+        heap[i] = <uint64_t>1 << 16 | <uint64_t>i
         targets[i] = 0
     for _turn in range(slots.shape[0]):
-        member = heap[0].member
+        member = heap[0] & 0xFFFF
         place = at[member]
         while slots[place] != 0xFFFF:
             place += skips[member]
@@ -170,7 +160,8 @@ cdef void weighted_turns(const uint64_t[::1] skips, const double[::1] weights, u
         slots[place] = <uint16_t>member
         at[member] = place
         targets[member] += most
-        heap[0].due = max(heap[0].due + 1, next_turn(weights[member], targets[member], slots.shape[0] + 2))
+        due = max((heap[0] >> 16) + 1, next_turn(weights[member], targets[member], size + 2))
+        heap[0] = due << 16 | member
         sink(heap, n)
 
 
@@ -182,16 +173,14 @@ def fill_maglev(const uint64_t[::1] offsets not None, const uint64_t[::1] skips 
     """
     cdef Py_ssize_t n = offsets.shape[0], size = slots.shape[0], i
     cdef uint64_t *at
-    cdef turn *heap
     if not 1 <= n <= 0xFFFF or n > size or skips.shape[0] != n or (weights is not None and weights.shape[0] != n):
         raise ValueError("offsets, skips, weights and slots do not agree")
     for i in range(n):
         if offsets[i] >= <uint64_t>size or not 1 <= skips[i] < <uint64_t>size:
             raise ValueError("offsets or skips out of range")
-    at = <uint64_t *>malloc(n * (2 * sizeof(uint64_t) + sizeof(turn)))
+    at = <uint64_t *>malloc(3 * n * sizeof(uint64_t))
     if at == NULL:
         raise MemoryError("no memory for the turns of members")
-    heap = <turn *>(at + 2 * n)
     with nogil:
         for i in range(n):
             at[i] = offsets[i]
@@ -200,7 +189,7 @@ def fill_maglev(const uint64_t[::1] offsets not None, const uint64_t[::1] skips 
         if weights is None:
             even_turns(offsets, skips, slots, at)
         else:
-            weighted_turns(skips, weights, slots, at, heap, <double *>(at + n))
+            weighted_turns(skips, weights, slots, at, at + n, <double *>(at + 2 * n))
     free(at)
 
 

@@ -1,25 +1,25 @@
 /* Picks of keyed policies: which member of a set answers a key, from the key's hash alone.
  *
- * A plan (records.PICK_PLAN) says for one set by which method, and where its arrays are. Plans and addresses are made and kept alive by
- * the caller within one process; no file ever holds one.
+ * A plan (records.PICK_PLAN) says for one set by which method, and where its arrays are. Plans and addresses are made and kept
+ * alive by the caller within one process; no file ever holds one.
  *
  *     slots        slots[hash * size >> 64]: one load. Maglev and sticky slots are this.
- *     ring         the first point above the hash. `index` holds, for each of a power of two of equal parts of the ring, how many points
- *                  lie before it, so that a search begins at most a point or two before its end.
+ *     ring         the first point above the hash. `index` holds, for each of a power of two of equal parts of the ring, how
+ *                  many points lie before it, so that a search begins at most a point or two before its end.
  *     rendezvous   the best of all members' scores: below.
  *     jump         the bucket of Lamping and Veach; a bucket that is out sends the key on with another hash.
  *     groups       the first threshold that a remix of the hash does not pass chooses another plan.
- *     answers      always the same.
+ *     answer       always the same.
  *
- * Rendezvous. The score of member m for key k is x = mix(k ^ m): the first 48 bits of x are a number v, and t = (2v + 1) / 2**49 is
- * uniform in (0, 1). With equal weights the smallest v wins; with weights w the smallest -ln(1 - t) / w, which is exponential with rate w,
- * so that the first of all falls to a member with probability w / sum(w), and a member that changes its weight takes keys from the others
- * or gives to them, and moves none between them (Schindelhauer and Schomaker 2005; Thaler and Ravishankar 1998). Of equals the
- * first in order wins. The logarithm is written here, in additions, multiplications and one division, each rounded as IEEE 754 says:
- * every machine gives the same.
+ * Rendezvous. The score of member m for key k is x = mix(k ^ m): the first 48 bits of x are a number v, and t = (2v + 1) /
+ * 2**49 is uniform in (0, 1). With equal weights the smallest v wins; with weights w the smallest -ln(1 - t) / w, which is
+ * exponential with rate w, so that the first of all falls to a member with probability w / sum(w), and a member that changes
+ * its weight takes keys from the others or gives to them, and moves none between them (Schindelhauer and Schomaker 2005; Thaler
+ * and Ravishankar 1998). Of equals the first in order wins. The logarithm is written here, in additions, multiplications and
+ * one division, each rounded as IEEE 754 says: every machine gives the same.
  *
- * Few logarithms are needed. t + t*t/2 is below -ln(1 - t), and close for the small t of a winner; the member for which this bound
- * is smallest wins unless another's bound lies below its exact value, and only then is the key scored in full.
+ * Few logarithms are needed. t + t*t/2 is below -ln(1 - t), and close for the small t of a winner; the member for which this
+ * bound is smallest wins unless another's bound lies below its exact value, and only then is the key scored in full.
  */
 #ifndef VK_PICK_H
 #define VK_PICK_H
@@ -34,7 +34,7 @@ enum { VK_STATUS_ERROR = 5, VK_JUMP_TRIES = 64, VK_GROUP_DEPTH = 8, VK_SLOT_OUT 
 typedef struct {
     uint64_t identity;
     double inverse; /* of the weight, scaled by a power of two */
-    double bound;   /* inverse / 2**49, a little less: see vk_bound */
+    double bound;   /* inverse / 2**49, a little less: no rounding lifts it above a cost */
     uint16_t local;
     uint8_t unused[6];
 } vk_pick_member;
@@ -87,6 +87,7 @@ static inline uint64_t vk_bits_of(double x) {
     return bits;
 }
 
+#define VK_BITS_OF_1 0x3FF0000000000000ull
 #define VK_TWO_52 0x4330000000000000ull /* the bits of 2**52: or-ed with a smaller number they are 2**52 + it */
 
 /* 2v + 1 of a score, exactly. */
@@ -109,6 +110,7 @@ static inline double vk_minus_log(double u) {
 }
 
 #define VK_TINY 0x1p-49
+#define VK_COST_MAX 0x1p+960 /* above all costs: inverse weights end at 2**900 */
 
 /* What a member's score must be the smallest of. */
 static inline double vk_pick_cost(const vk_pick_member *member, uint64_t key) {
@@ -167,29 +169,29 @@ static void vk_rendezvous_equal(const vk_pick_member *members, uint32_t n, const
         for (int j = 0; j < VK_LANES; j++) best[v * VK_LANES + j] = (uint32_t)(least[v][j] & 0xFFFF);
 }
 
+/* With y = 1 + t the bound is (y*y - 1) / 2, and a little less, since t has lost bits; a member's number rides in the last of
+ * its own. */
 static void vk_rendezvous_weighted(const vk_pick_member *members, uint32_t n, const uint64_t *keys, uint32_t *best) {
-    vk_words key[VK_VECTORS], at[VK_VECTORS];
+    vk_words key[VK_VECTORS];
     vk_doubles least[VK_VECTORS], second[VK_VECTORS];
     for (int v = 0; v < VK_VECTORS; v++) {
         key[v] = vk_load_words(keys + v * VK_LANES);
-        least[v] = second[v] = vk_all_doubles(__builtin_inf());
-        at[v] = vk_all_words(0);
+        least[v] = second[v] = vk_all_doubles(VK_COST_MAX);
     }
     for (uint32_t i = 0; i < n; i++) {
-        vk_words number = vk_all_words(i);
+        double half = members[i].bound * (0.5 / VK_TINY), rest = half + half * 0x1p-46;
 #pragma GCC unroll 4
         for (int v = 0; v < VK_VECTORS; v++) {
-            vk_words bits = vk_pick_mixes(key[v], members[i].identity) >> 15 | (VK_TWO_52 | 1);
-            vk_doubles odd = (vk_doubles)bits - 4503599627370496.0;
-            vk_doubles bound = (odd + odd * (odd * (0.5 * VK_TINY))) * members[i].bound;
+            vk_doubles y = (vk_doubles)(vk_pick_mixes(key[v], members[i].identity) >> 12 | VK_BITS_OF_1);
+            vk_words bits = (vk_words)(y * y * half - rest);
+            vk_doubles bound = (vk_doubles)((bits & ~(uint64_t)0xFFFF) | (uint64_t)i);
             second[v] = vk_least_doubles(second[v], vk_most_doubles(least[v], bound));
-            at[v] = vk_words_if_less(bound, least[v], number, at[v]);
             least[v] = vk_least_doubles(least[v], bound);
         }
     }
     for (int v = 0; v < VK_VECTORS; v++)
         for (int j = 0; j < VK_LANES; j++) {
-            uint32_t i = (uint32_t)at[v][j];
+            uint32_t i = (uint32_t)(vk_bits_of(least[v][j]) & 0xFFFF);
             uint64_t k = keys[v * VK_LANES + j];
             if (!(vk_pick_cost(members + i, k) < second[v][j])) i = vk_rendezvous_one(members, n, 1, k);
             best[v * VK_LANES + j] = i;
@@ -204,7 +206,8 @@ static void vk_rendezvous_many(const vk_pick_member *members, uint32_t n, int we
 #if VK_LANES > 1
     uint64_t last[VK_BLOCK];
     uint32_t answers[VK_BLOCK];
-    void (*block)(const vk_pick_member *, uint32_t, const uint64_t *, uint32_t *) = weighted ? vk_rendezvous_weighted : vk_rendezvous_equal;
+    void (*block)(const vk_pick_member *, uint32_t, const uint64_t *, uint32_t *) = vk_rendezvous_equal;
+    if (weighted) block = vk_rendezvous_weighted;
     for (; i + VK_BLOCK <= rows; i += VK_BLOCK) block(members, n, keys + i, best + i);
     if (rows - i > 4) {
         for (int64_t j = 0; j < VK_BLOCK; j++) last[j] = keys[i + j < rows ? i + j : i];

@@ -1,8 +1,8 @@
 /* Picks for rows of a batch, each with its own plan.
  *
- * Rows go in pieces. Where one load answers, all addresses of a part of a piece are found and fetched before the first is read, so that
- * the misses of many rows overlap. Methods that score keys side by side want the keys of one plan together: they wait until
- * the piece is through, chained by plan, and are then answered plan by plan.
+ * Rows go in pieces. Where one load answers, all addresses of a part of a piece are found and fetched before the first is read,
+ * so that the misses of many rows overlap. Methods that score keys side by side want the keys of one plan together: they wait
+ * until the piece is through, chained by plan, and are then answered plan by plan.
  */
 #ifndef VK_PICK_ROWS_H
 #define VK_PICK_ROWS_H
@@ -98,7 +98,18 @@ static void vk_pick_waiting(const vk_pick_plan *plan, vk_waiting *w, int32_t cou
     }
 }
 
-/* Rows that wait, from `base` on, plan by plan. */
+/* Rows that wait, all of one plan, if they are: then they need no chains. */
+static int vk_pick_one_plan(const vk_pick_batch *b, int64_t base, vk_waiting *w) {
+    int32_t differ = 0;
+    for (int32_t j = 0; j < w->count; j++) differ |= w->plan[j] ^ w->plan[0];
+    if (differ) return 0;
+    for (int32_t j = 0; j < w->count; j++) w->hashes[j] = b->hashes[base + w->row[j]];
+    vk_pick_waiting(b->plans + w->plan[0], w, w->count);
+    for (int32_t j = 0; j < w->count; j++) b->endpoint[base + w->row[j]] += w->member[j];
+    return 1;
+}
+
+/* Rows that wait, plan by plan. */
 static void vk_pick_chains(const vk_pick_batch *b, int64_t base, vk_waiting *w) {
     uint32_t mask = 7, at;
     while (mask + 1 < 2 * (uint32_t)w->count) mask = 2 * mask + 1;
@@ -127,7 +138,7 @@ static void vk_pick_piece(const vk_pick_batch *b, int64_t start, int64_t stop, v
         vk_pick_part(b, from, from + VK_PICK_PART < stop ? from + VK_PICK_PART : stop, waiting);
         for (int32_t j = before; j < waiting->count; j++) waiting->row[j] += (int32_t)(from - start);
     }
-    if (waiting->count) vk_pick_chains(b, start, waiting);
+    if (waiting->count && !vk_pick_one_plan(b, start, waiting)) vk_pick_chains(b, start, waiting);
 }
 
 /* MD5 of the decimals of the rows listed, the first four bytes of each in the high half of its hash. */

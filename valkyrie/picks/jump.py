@@ -29,8 +29,8 @@ class Jump(Policy):
     Notes
     -----
     The key's hash jumps to one of ``members.positions``. If that member may not be picked, the hash is hashed again (XXH64 of its
-    8 bytes, with the seed) and jumps again, up to 64 times, and at last rendezvous picks. So only the keys of the missing member move,
-    and they come back with it.
+    8 bytes, with the seed) and jumps again, up to 64 times, and at last rendezvous picks. So only the keys of the missing
+    member move, and they come back with it.
 
     J. Lamping and E. Veach, A Fast, Minimal Memory, Consistent Hash Algorithm, 2014 (arXiv:1406.2294).
     """
@@ -38,8 +38,8 @@ class Jump(Policy):
     name: ClassVar[str] = "jump"
     scope: ClassVar[Scope] = "keyed"
     movement: ClassVar[str] = (
-        "One more position at the end: to it its share, no other keys. A member that may not be picked for a while: its keys only. A "
-        "position taken out of the middle: most keys."
+        "One more position at the end: to it its share, no other keys. A member that is out for a while: its keys only. "
+        "A position taken out of the middle: most keys."
     )
 
     def compile(self, members: Members) -> PickTable:
@@ -83,7 +83,9 @@ def jump_many(hashes: UInt64Array, buckets: int) -> Int32Array:
         There is no such number of buckets.
     """
     if isinstance(buckets, bool) or not isinstance(buckets, int) or not 1 <= buckets < 2**31:
-        raise ArgumentError(f"buckets: {buckets!r}", hint="Use a whole number from 1 to 2**31 - 1", argument="buckets", value=buckets)
+        raise ArgumentError(
+            f"buckets: {buckets!r}", hint="Use a whole number from 1 to 2**31 - 1", argument="buckets", value=buckets
+        )
     out = np.empty(len(hashes), np.uint32)
     picking.jump(np.ascontiguousarray(hashes, np.uint64), buckets, out)
     return out.view(np.int32)

@@ -126,6 +126,16 @@ class Members:
         """Whether weights differ."""
         return len(self) > 0 and bool((self.weights != self.weights[0]).any())
 
+    @property
+    def proportions(self) -> Float64Array:
+        """Weights after all were scaled by the power of two that brings the greatest to between 1/2 and 1, at least 2**-900.
+
+        So sums and inverses of them are finite, and yet no digit of a weight changes; one of less than 2**-900 of the
+        greatest, which no key is ever picked by, counts as so much.
+        """
+        _, exponent = np.frexp(self.weights.max(initial=0.0))
+        return np.asarray(np.maximum(np.ldexp(self.weights, -int(exponent)), 2.0**-900), np.float64)
+
 
 def _identity(name: bytes | str) -> bytes:
     if isinstance(name, str):
@@ -166,9 +176,7 @@ def _integers(argument: str, values: Any, n: int, stop: int) -> np.ndarray:
     if given.dtype.kind not in "iu" and n:
         raise ArgumentError(f"{argument}: integers are needed, got {given.dtype}", hint="Convert to int32", argument=argument)
     if n and not (given.min() >= 0 and given.max() < stop):
-        raise ArgumentError(
-            f"{argument}: from {given.min()} to {given.max()}", hint=f"Use 0 to {stop - 1:,}", argument=argument
-        )
+        raise ArgumentError(f"{argument}: from {given.min()} to {given.max()}", hint=f"Use 0 to {stop - 1:,}", argument=argument)
     return given.astype(np.int64)
 
 

@@ -12,7 +12,7 @@ from valkyrie.picks.key_hashes import identity_hashes
 from valkyrie.picks.members import Members
 from valkyrie.picks.policy import PickTable, Policy, Scope
 from valkyrie.records import PICK_MEMBER
-from valkyrie.typing import AnyArray, Float64Array
+from valkyrie.typing import AnyArray
 
 __all__ = ["Rendezvous", "member_records"]
 
@@ -38,16 +38,18 @@ class Rendezvous(Policy):
 
     and the member of the smallest ``-ln(1 - t) / weight`` is picked, of equals the first by identity. Weights count in proportion
     only. The logarithm is computed in double precision without a library, so that picks are the same everywhere. Where
-    all weights are equal, t itself is compared, which agrees but for one key in 10**12, whose scores differ by less than rounding.
+    all weights are equal, t itself is compared, which agrees but for one key in 10**12, whose scores differ by less than
+    rounding.
 
-    D. G. Thaler and C. V. Ravishankar, Using Name-Based Mappings to Increase Hit Rates, IEEE/ACM Transactions on Networking, 1998;
-    weights: C. Schindelhauer and G. Schomaker, Weighted Distributed Hash Tables, SPAA 2005.
+    D. G. Thaler and C. V. Ravishankar, Using Name-Based Mappings to Increase Hit Rates, IEEE/ACM Transactions on Networking,
+    1998; weights: C. Schindelhauer and G. Schomaker, Weighted Distributed Hash Tables, SPAA 2005.
     """
 
     name: ClassVar[str] = "rendezvous"
     scope: ClassVar[Scope] = "keyed"
     movement: ClassVar[str] = (
-        "The keys of a member that leaves, to all others by weight; to a member that joins or gains weight its share; none between others."
+        "The keys of a member that leaves, to all others by weight; to a member that joins or gains weight its share; "
+        "none between others."
     )
 
     def compile(self, members: Members) -> PickTable:
@@ -63,16 +65,7 @@ def member_records(members: Members, seed: int) -> AnyArray:
     """Members as the kernels score them: ndarray of PICK_MEMBER, shape (n,), in order of identity."""
     records = np.zeros(len(members), PICK_MEMBER)
     records["identity"] = identity_hashes(members.identities, seed)
-    records["inverse"] = _inverses(members.weights)
+    records["inverse"] = 1.0 / members.proportions
     records["bound"] = records["inverse"] * _A_LITTLE_LESS
     records["local"] = members.local
     return records
-
-
-def _inverses(weights: Float64Array) -> Float64Array:
-    """1 / weight, after all were scaled by the power of two that brings the greatest to between 1/2 and 1.
-
-    So the greatest has a finite inverse, and no other digit of a weight changes; one of less than 2**-1022 of it is never picked.
-    """
-    with np.errstate(over="ignore", under="ignore", divide="ignore"):
-        return 1.0 / np.ldexp(weights, -int(np.frexp(weights.max())[1]))

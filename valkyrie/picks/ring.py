@@ -28,8 +28,8 @@ class Ring(Policy):
     Parameters
     ----------
     hash : {"md5", "xxh64"}
-        MD5 is ketama as libmemcached and uhashring (``HashRing(nodes, hash_fn="ketama")``) have it: key for key the same picks, with
-        whole numbers as weights too. XXH64 is faster, and its own format.
+        MD5 is ketama as libmemcached and uhashring (``HashRing(nodes, hash_fn="ketama")``) have it: key for key the same
+        picks, with whole numbers as weights too. XXH64 is faster, and its own format.
     points : int
         Of a member of mean weight. Of MD5 a multiple of 4, since a digest gives four points.
     seed : int, keyword only
@@ -37,8 +37,8 @@ class Ring(Policy):
 
     Notes
     -----
-    The points of a member are hashes of the texts ``identity-0``, ``identity-1`` and so on; with MD5 each text gives four 32-bit points.
-    A member has ``floor(n * points * weight / sum(weights))`` of them, in MD5 rounded down to texts. Two members
+    The points of a member are hashes of the texts ``identity-0``, ``identity-1`` and so on; with MD5 each text gives four
+    32-bit points. A member has ``floor(n * points * weight / sum(weights))`` of them, in MD5 rounded down to texts. Two members
     who share a 32-bit point are told apart by the order of declaration: the later has it.
 
     Members of equal weight differ in load by about ``1 / sqrt(points)``, 8 % at 160 points: Maglev and rendezvous are more even.
@@ -51,8 +51,8 @@ class Ring(Policy):
     name: ClassVar[str] = "ring"
     scope: ClassVar[Scope] = "keyed"
     movement: ClassVar[str] = (
-        "Equal weights: the keys of a member that leaves, and to a member that joins its share; no others. A change of one weight changes "
-        "the number of points of all, and moves a little everywhere."
+        "Equal weights: the keys of a member that leaves, and to a member that joins its share; no others. A change of weight "
+        "changes the number of points of all, and moves a little everywhere."
     )
 
     def __post_init__(self) -> None:
@@ -60,7 +60,12 @@ class Ring(Policy):
         if self.hash not in get_args(KeyHash):
             raise ArgumentError(f"hash: {self.hash!r}", hint="Use 'md5' or 'xxh64'", argument="hash", value=self.hash)
         step = _POINTS_A_DIGEST if self.hash == "md5" else 1
-        if isinstance(self.points, bool) or not isinstance(self.points, int) or not 0 < self.points <= 1 << 20 or self.points % step:
+        if (
+            isinstance(self.points, bool)
+            or not isinstance(self.points, int)
+            or not 0 < self.points <= 1 << 20
+            or self.points % step
+        ):
             raise ArgumentError(
                 f"points: {self.points!r} of a member",
                 hint=f"Use a whole number up to {1 << 20:,}" + (", a multiple of 4 for MD5" if step > 1 else ""),
@@ -69,7 +74,10 @@ class Ring(Policy):
             )
         if self.hash == "md5" and self.seed:
             raise ArgumentError(
-                f"seed: {self.seed} with MD5, which has none", hint='Leave it out, or use hash="xxh64"', argument="seed", value=self.seed
+                f"seed: {self.seed} with MD5, which has none",
+                hint='Leave it out, or use hash="xxh64"',
+                argument="seed",
+                value=self.seed,
             )
 
     def compile(self, members: Members) -> PickTable:

@@ -23,15 +23,17 @@ class Split(Policy):
 
     Notes
     -----
-    The members are the targets, by name, with shares as weights, and the pick is that of `Rendezvous`. When one share grows and the
-    others shrink in proportion, keys move only to the target that grows: at 10 % it has all keys that it had at 5 %.
+    The members are the targets, by name, with shares as weights, and the pick is that of `Rendezvous`. When one share grows
+    and the others shrink in proportion, keys move only to the target that grows: at 10 % it has all keys that it had at 5 %.
 
     Rendezvous with weights: see `Rendezvous`.
     """
 
     name: ClassVar[str] = "split"
     scope: ClassVar[Scope] = "keyed"
-    movement: ClassVar[str] = "Only keys to the target whose share grows in proportion to the others', and from one whose share shrinks."
+    movement: ClassVar[str] = (
+        "Only keys to the target whose share grows in proportion to the others', and from one whose share shrinks."
+    )
 
     def compile(self, members: Members) -> PickTable:
         """Hash the names of the targets."""

@@ -30,9 +30,9 @@ class Sticky(Policy):
 
     Notes
     -----
-    Each slot belongs to the member that `Rendezvous` picks for its number, hashed as a key. Shares differ from the weights by about
-    ``1 / sqrt(slots of the member)``: 8 % for 100 members of 16,384 slots. Use many slots a member, or Maglev where balance matters
-    more than movement.
+    Each slot belongs to the member that `Rendezvous` picks for its number, hashed as a key. Shares differ from the weights
+    by about ``1 / sqrt(slots of the member)``: 8 % for 100 members of 16,384 slots. Use many slots a member, or Maglev where
+    balance matters more than movement.
 
     Slots placed one by one are how Redis Cluster moves keys; see `Rendezvous` for how they are placed here.
     """

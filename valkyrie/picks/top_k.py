@@ -28,8 +28,8 @@ def topk_many(hashes: UInt64Array, members: Members, k: int, *, seed: int = 0) -
     Returns
     -------
     ndarray of int32, shape (n, k)
-        Locals; -1 behind the last where there are fewer than k members. Column 0 is what ``Rendezvous(seed=seed)`` picks, and the others
-        are what it would pick if the better ones left.
+        Locals; -1 behind the last where there are fewer than k members. Column 0 is what ``Rendezvous(seed=seed)`` picks,
+        and the others are what it would pick if the better ones left.
 
     Raises
     ------
