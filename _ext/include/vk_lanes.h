@@ -49,9 +49,20 @@ VK_INLINE vk_words vk_words_if_less(vk_doubles a, vk_doubles b, vk_words yes, vk
     return (vk_words)_mm512_mask_blend_epi64(_mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_LT_OQ), (__m512i)no, (__m512i)yes);
 }
 
-VK_INLINE vk_doubles vk_least_doubles(vk_doubles a, vk_doubles b) { return (vk_doubles)_mm512_min_pd((__m512d)a, (__m512d)b); }
+/* Doubles above 0 are in order as integers too, and those are compared where floating-point units are not: of two below 0
+ * either may be the least. */
+VK_INLINE vk_doubles vk_least_doubles(vk_doubles a, vk_doubles b) {
+    return (vk_doubles)_mm512_min_epi64((__m512i)a, (__m512i)b);
+}
 
-VK_INLINE vk_doubles vk_most_doubles(vk_doubles a, vk_doubles b) { return (vk_doubles)_mm512_max_pd((__m512d)a, (__m512d)b); }
+VK_INLINE vk_doubles vk_most_doubles(vk_doubles a, vk_doubles b) {
+    return (vk_doubles)_mm512_max_epi64((__m512i)a, (__m512i)b);
+}
+
+/* The bits of a under the mask and those of b that it leaves free. */
+VK_INLINE vk_words vk_joined_words(vk_words a, uint64_t mask, vk_words b) {
+    return (vk_words)_mm512_ternarylogic_epi64((__m512i)a, _mm512_set1_epi64((long long)mask), (__m512i)b, 0xEA);
+}
 
 VK_INLINE unsigned vk_less_bits(vk_doubles a, vk_doubles b) {
     return _mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_LT_OQ);
@@ -76,6 +87,8 @@ VK_INLINE vk_words vk_words_if_less(vk_doubles a, vk_doubles b, vk_words yes, vk
 VK_INLINE vk_doubles vk_least_doubles(vk_doubles a, vk_doubles b) { return (vk_doubles)_mm256_min_pd((__m256d)a, (__m256d)b); }
 
 VK_INLINE vk_doubles vk_most_doubles(vk_doubles a, vk_doubles b) { return (vk_doubles)_mm256_max_pd((__m256d)a, (__m256d)b); }
+
+VK_INLINE vk_words vk_joined_words(vk_words a, uint64_t mask, vk_words b) { return (a & mask) | b; }
 
 VK_INLINE unsigned vk_less_bits(vk_doubles a, vk_doubles b) {
     return (unsigned)_mm256_movemask_pd(_mm256_cmp_pd((__m256d)a, (__m256d)b, _CMP_LT_OQ));

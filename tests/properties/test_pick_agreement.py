@@ -283,3 +283,25 @@ def test_any_names_weights_and_seeds(names: list[bytes], data: st.DataObject, se
     ):
         table = policy.compile(Members.of(names, weights))
         assert table.pick_hashes(words).tolist() == twin(policy, names, weights, hashes), policy
+
+
+@pytest.mark.parametrize("level", cpu_levels())
+@pytest.mark.parametrize("n", [2, 3, 100])
+def test_close_races_are_decided_by_the_logarithm(level: str, n: int) -> None:
+    """Hashes for which a member has a chosen score, next to nothing among them, where bounds are vague."""
+    picking = kernel("picking", level)
+    names, weights = names_of(n), weights_of(n, "whole")
+    members = Members.of(names, weights)
+    table = Rendezvous().compile(members)
+    inverse_2 = pow(0xD6E8FEB86659FD93, -1, 2**64)
+    inverse_1 = pow(0x9FB21C651E98DF25, -1, 2**64)
+    hashes = []
+    for name in names[:3]:
+        for score in [0, 1, 2**16, *(2**i for i in range(17, 62, 3)), *(2**i + 2**16 for i in range(20, 62, 7)), 2**64 - 1]:
+            x = score * inverse_2 % 2**64
+            hashes.append((x ^ x >> 32) * inverse_1 % 2**64 ^ naive.key_hash(name))
+            assert naive.mixed(hashes[-1], naive.key_hash(name)) == score
+    words = np.array(hashes, np.uint64)
+    endpoint, status = np.zeros(len(words), np.int32), np.zeros(len(words), np.uint8)
+    picking.pick(plans_of([table]).view(np.uint8), np.zeros(len(words), np.int32), words, endpoint, status)
+    assert endpoint.tolist() == [naive.rendezvous_order(names, weights, h)[0] for h in hashes]
