@@ -62,7 +62,7 @@ EXTENSIONS = [
     extension("prefix_build"),
     extension("prefix_texts"),
     extension("slice_tree"),
-    *(extension(noun, level) for noun in ("addresses", "prefix_table") for level in LEVELS),
+    *(extension(noun, level) for noun in ("addresses", "picking", "prefix_table") for level in LEVELS),
     *(extension(noun, level, numpy_api=True) for noun in ("strings", "id_table") for level in LEVELS),
 ]
 

@@ -43,6 +43,12 @@ __all__ = [
     "MISSING",
     "NODE",
     "NODE_STATUS",
+    "NO_SLOT",
+    "PICK_GROUP",
+    "PICK_HASHES",
+    "PICK_MEMBER",
+    "PICK_METHODS",
+    "PICK_PLAN",
     "PREFIX_KINDS",
     "PREFIX_TABLE_HEADER",
     "PREFIX_TEXT",
@@ -231,3 +237,64 @@ REGION = np.dtype([("parent", "<i4")])
 
 NODE_STATUS = ("up", "drain", "down")
 """What a node of a topology is open for, by code: everything; its own traffic, but not what passes through; nothing."""
+
+# Picks: how one member of a set is found from the hash of a key. Records of one process, which hold addresses: never stored.
+#
+#   PICK_PLAN     64 bytes: one set and its method
+#                 0       8     16      24     32     40      44      48       49       50     51      52         53
+#                 | slots | aux | index | size | seed | first | count | method | status | hash | shift | weighted | zeros |
+#
+#   PICK_MEMBER   32 bytes: a member as rendezvous scores it
+#                 0          8         16      24      26
+#                 | identity | inverse | bound | local | zeros |
+#
+#   PICK_GROUP    16 bytes: where hashes up to a threshold go
+#                 0           8      12
+#                 | threshold | plan | zeros |
+
+PICK_METHODS = ("none", "slots", "ring", "rendezvous", "jump", "groups", "answer")
+"""Methods of plans, by code."""
+
+PICK_HASHES = ("xxh64", "md5")
+"""What keys are hashed with, by code."""
+
+NO_SLOT = 0xFFFF
+"""The local of nobody."""
+
+PICK_PLAN = np.dtype([
+    ("slots", "<u8"),
+    ("aux", "<u8"),
+    ("index", "<u8"),
+    ("size", "<u8"),
+    ("seed", "<u8"),
+    ("first", "<i4"),
+    ("count", "<i4"),
+    ("method", "u1"),
+    ("status", "u1"),
+    ("hash", "u1"),
+    ("shift", "u1"),
+    ("weighted", "u1"),
+    ("reserved", "u1", (11,)),
+])
+"""How the member of a set is found.
+
+slots, aux, index : addresses of arrays, by method: of "slots" the uint16 locals; of "ring" the uint64 points, uint16 locals and
+the uint32 index; of "rendezvous" the PICK_MEMBER records; of "jump" the uint16 locals by position (NO_SLOT: out) and the
+PICK_MEMBER records; of "groups" the PICK_GROUP records.
+size : slots, points, positions or groups; seed : of the hash of keys, and in "groups" of its remix; first : added to the local
+of the member that is picked; count : members; method : code in `PICK_METHODS`, "none" answers -1 and "answer" `first`; status :
+code in `STATUS` for each row; hash : code in `PICK_HASHES`; shift : of a hash to its part of the ring; weighted : whether members
+differ in weight.
+"""
+
+PICK_MEMBER = np.dtype([
+    ("identity", "<u8"),
+    ("inverse", "<f8"),
+    ("bound", "<f8"),
+    ("local", "<u2"),
+    ("reserved", "u1", (6,)),
+])
+"""identity : hash of the member's identity; inverse : of its weight; bound : a little less, in units of 2**-49."""
+
+PICK_GROUP = np.dtype([("threshold", "<u8"), ("plan", "<i4"), ("reserved", "<i4")])
+"""threshold : the last remixed hash that goes to the plan, 2**64 - 1 for the last group; plan : its position in the batch."""

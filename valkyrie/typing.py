@@ -21,6 +21,7 @@ __all__ = [
     "OnDuplicate",
     "PrefixKind",
     "UInt8Array",
+    "UInt16Array",
     "UInt32Array",
     "UInt64Array",
     "Verify",
@@ -32,6 +33,7 @@ UInt8Array: TypeAlias = npt.NDArray[np.uint8]
 Int16Array: TypeAlias = npt.NDArray[np.int16]
 Int32Array: TypeAlias = npt.NDArray[np.int32]
 Int64Array: TypeAlias = npt.NDArray[np.int64]
+UInt16Array: TypeAlias = npt.NDArray[np.uint16]
 UInt32Array: TypeAlias = npt.NDArray[np.uint32]
 UInt64Array: TypeAlias = npt.NDArray[np.uint64]
 Float64Array: TypeAlias = npt.NDArray[np.float64]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from valkyrie._native import cpu_levels, kernel
-from valkyrie.tables.texts import UTF8_SPARE
+from valkyrie.arrays.texts import UTF8_SPARE
 
 ALPHABETS = ["ab", "aé", "é߿", "aéж€", "a\0é", "𐀀a\U0010ffff", "\0a"]
 WIDTHS = [*range(1, 35), 47, 48, 49, 63, 64, 65, 127, 128, 129, 200]

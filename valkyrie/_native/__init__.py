@@ -13,11 +13,12 @@ from valkyrie._native.memory import Block, freeze
 from valkyrie._native.results import large_result
 
 if TYPE_CHECKING:
-    from valkyrie._native import addresses, strings
+    from valkyrie._native import addresses, picking, strings
     from valkyrie._native.id_table import IdTableReader
     from valkyrie._native.prefix_table import IpReader, PrefixChains, PrefixReader, PrefixTableReader, TextReader, WordReader
 else:
     addresses = kernel("addresses")
+    picking = kernel("picking")
     strings = kernel("strings")
     IdTableReader = kernel("id_table").IdTableReader
     prefix_table = kernel("prefix_table")
@@ -44,6 +45,7 @@ __all__ = [
     "id_patch",
     "kernel",
     "large_result",
+    "picking",
     "prefix_build",
     "prefix_texts",
     "slice_tree",

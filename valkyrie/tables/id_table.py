@@ -18,6 +18,7 @@ import numpy as np
 
 from valkyrie._native import IdTableReader
 from valkyrie.arrays import KeyColumn, encodable, key_column
+from valkyrie.arrays.texts import PIECE, scratch_bytes, text_piece
 from valkyrie.errors import ArgumentError, KeyTypeError, SnapshotFormatError
 from valkyrie.parallel import run, thread_count
 from valkyrie.tables.changes import Differ, KeyChanges
@@ -35,7 +36,6 @@ from valkyrie.tables.ids.stats import IdTableStats, id_table_stats
 from valkyrie.tables.ids.sums import carry_sum, id_table_sum
 from valkyrie.tables.located import Located, check_errors, check_out, checked_missing, checked_rows
 from valkyrie.tables.stored_table import StoredTable
-from valkyrie.tables.texts import PIECE, scratch_bytes, text_piece
 from valkyrie.typing import AnyArray, BoolArray, Errors, Int32Array, Kind, OnDuplicate, UInt8Array
 
 __all__ = ["IdTable"]

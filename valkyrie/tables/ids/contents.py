@@ -6,8 +6,8 @@ import numpy as np
 
 from valkyrie import records
 from valkyrie._native import strings
+from valkyrie.arrays.texts import decode_text
 from valkyrie.tables.ids.keys import BuildKeys
-from valkyrie.tables.texts import decode_text
 from valkyrie.typing import AnyArray, Int32Array
 
 __all__ = ["in_order"]

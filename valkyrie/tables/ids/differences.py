@@ -9,12 +9,12 @@ import numpy as np
 
 from valkyrie import records
 from valkyrie._native import IdTableReader
+from valkyrie.arrays.texts import decode_text
 from valkyrie.tables.changes import Differ, KeyChanges, KeyReader, StoredKeys, UniqueKeys, changes_of
 from valkyrie.tables.ids.edits import all_keys, no_keys
 from valkyrie.tables.ids.keys import BuildKeys
 from valkyrie.tables.ids.parts import IdTableParts
 from valkyrie.tables.ids.patch import Patch, found_rows
-from valkyrie.tables.texts import decode_text
 from valkyrie.typing import AnyArray, Int32Array, Int64Array
 
 __all__ = ["TableContents", "id_table_changes"]

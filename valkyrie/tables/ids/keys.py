@@ -10,9 +10,9 @@ import numpy as np
 from valkyrie import records
 from valkyrie._native import Block, freeze, hashing, strings
 from valkyrie.arrays import KeyColumn
+from valkyrie.arrays.texts import decode_text, text_piece
 from valkyrie.errors import CapacityError
 from valkyrie.parallel import run
-from valkyrie.tables.texts import decode_text, text_piece
 from valkyrie.typing import Int32Array, UInt8Array, UInt64Array
 
 __all__ = ["BuildKeys", "build_keys"]

@@ -8,12 +8,12 @@ import numpy as np
 
 from valkyrie._native import addresses
 from valkyrie.arrays import KeyColumn, key_column
+from valkyrie.arrays.texts import Texts
 from valkyrie.errors import ArgumentError, KeyTypeError
 from valkyrie.parallel import run, thread_count
 from valkyrie.tables.located import check_errors
 from valkyrie.tables.prefixes.keys import WordColumn, WordPrefixes, read_only, refuse_nulls
 from valkyrie.tables.prefixes.malformed import malformed_rows, parse_texts, row_text, value_count
-from valkyrie.tables.texts import Texts
 from valkyrie.typing import BoolArray, Errors, UInt8Array, UInt64Array
 
 __all__ = ["MOST_DIGITS", "digit_prefixes", "digit_queries"]

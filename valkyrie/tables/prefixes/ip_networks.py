@@ -10,12 +10,12 @@ import numpy as np
 from valkyrie._native import addresses
 from valkyrie.arrays import KeyColumn, key_column
 from valkyrie.arrays.libraries import loaded
+from valkyrie.arrays.texts import Texts
 from valkyrie.errors import ArgumentError
 from valkyrie.tables.prefixes.ip_containers import ip_objects, packed_column
 from valkyrie.tables.prefixes.ip_keys import ip_queries, no_address, texts_of
 from valkyrie.tables.prefixes.keys import IpPrefixes, leading_ones, prefix_lengths, refuse_nulls
 from valkyrie.tables.prefixes.malformed import malformed_rows, parse_texts, value_count
-from valkyrie.tables.texts import Texts
 from valkyrie.typing import AnyArray, BoolArray, UInt8Array, UInt32Array
 
 __all__ = ["ip_prefixes"]

@@ -10,8 +10,8 @@ import numpy as np
 
 from valkyrie._native import addresses
 from valkyrie.arrays import Container
+from valkyrie.arrays.texts import Texts
 from valkyrie.tables.prefixes.keys import IpColumn, read_only
-from valkyrie.tables.texts import Texts
 from valkyrie.typing import BoolArray, UInt8Array, UInt32Array
 
 __all__ = ["IpValues"]

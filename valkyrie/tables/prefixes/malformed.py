@@ -8,9 +8,9 @@ import numpy as np
 
 from valkyrie._native import strings
 from valkyrie.arrays import KeyColumn
+from valkyrie.arrays.texts import PIECE, Texts, decode_text, scratch_bytes, text_piece
 from valkyrie.errors import ArgumentError
 from valkyrie.parallel import run
-from valkyrie.tables.texts import PIECE, Texts, decode_text, scratch_bytes, text_piece
 from valkyrie.typing import BoolArray, Errors
 
 __all__ = ["malformed", "malformed_rows", "parse_texts", "row_text", "value_count"]

@@ -9,6 +9,7 @@ import numpy as np
 
 from valkyrie._native import TextReader, hashing
 from valkyrie.arrays import KeyColumn, key_column
+from valkyrie.arrays.texts import Texts, decode_text, text_piece
 from valkyrie.errors import SnapshotFormatError
 from valkyrie.tables.content_sum import ContentSum, entry_sum
 from valkyrie.tables.prefixes.index import (
@@ -22,7 +23,6 @@ from valkyrie.tables.prefixes.keys import refuse_nulls
 from valkyrie.tables.prefixes.malformed import parse_texts, row_text, value_count
 from valkyrie.tables.prefixes.text_build import FORMS, normalised
 from valkyrie.tables.prefixes.text_prefixes import TextPrefixes
-from valkyrie.tables.texts import Texts, decode_text, text_piece
 from valkyrie.typing import AnyArray, BoolArray, Errors, Int32Array, Int64Array, OnDuplicate, PrefixKind, UInt64Array
 
 __all__ = ["TextIndex"]

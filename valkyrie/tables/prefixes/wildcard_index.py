@@ -20,13 +20,13 @@ import numpy as np
 
 from valkyrie._native import TextReader, freeze, hashing
 from valkyrie.arrays import key_column
+from valkyrie.arrays.texts import decode_text
 from valkyrie.errors import ArgumentError, KeyTypeError, SnapshotFormatError
 from valkyrie.tables.content_sum import ContentSum, entry_sum
 from valkyrie.tables.prefixes.index import BuiltIndex, Matches, PrefixIndex, ranks_of_rows, without_duplicates
 from valkyrie.tables.prefixes.keys import refuse_nulls
 from valkyrie.tables.prefixes.malformed import parse_texts, value_count
 from valkyrie.tables.prefixes.text_index import TextIndex
-from valkyrie.tables.texts import decode_text
 from valkyrie.typing import AnyArray, BoolArray, Errors, Int32Array, Int64Array, OnDuplicate, PrefixKind, UInt8Array, UInt64Array
 
 __all__ = ["WildcardIndex"]

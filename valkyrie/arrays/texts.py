@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from valkyrie._native import strings
-from valkyrie.arrays import KeyColumn
+from valkyrie.arrays.key_kinds import KeyColumn
 from valkyrie.errors import KeyTypeError
 from valkyrie.typing import AnyArray, UInt8Array, UInt64Array
 
