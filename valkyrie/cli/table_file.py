@@ -18,12 +18,15 @@ from valkyrie.arrays import require_column
 from valkyrie.cli.exit_codes import ExitCode
 from valkyrie.cli.opening import open_table
 from valkyrie.cli.options import Columns, Json, TableFile, names
+from valkyrie.cli.progress import progress_bar
 from valkyrie.cli.reporting import bytes_text, emit_json, facts
 from valkyrie.cli.reporting import table as draw_table
 from valkyrie.errors import ArgumentError, SourceError
 from valkyrie.tables import IdTable, PrefixTable, RouteTable
 
 __all__ = ["enumerate_prefixes", "get", "info", "verify", "warm_up"]
+
+_LISTED_AT_ONCE = 4096
 
 Opened: TypeAlias = IdTable | PrefixTable | RouteTable
 
@@ -111,24 +114,20 @@ def enumerate_prefixes(
     if not isinstance(index, PrefixTable):
         raise ArgumentError(f"{table}: its keys are looked up whole", hint="Build it with --kind ip, digits, path or the like")
     chosen = _chosen(opened, columns)
-    word, _, bits = prefix.partition("/")
-    given: tuple[Any, Any] = ([prefix], None)
-    if index.kind == "bits":
-        if not (word.isdecimal() and bits.isdecimal()):
-            raise ArgumentError(f"PREFIX {prefix!r} is not WORD/LENGTH", hint="Two whole numbers, such as 6148914691236517205/8")
-        given = [int(word)], [int(bits)]
-    lo, hi = index.range_many(given[0], lengths=given[1])
-    begin, end = int(lo[0]), int(hi[0])
+    begin, end = _range(index, prefix)
     shown = end if limit is None else min(end, begin + limit)
-    found = [(name, row) for name, row in index.items(begin, shown)]
-    records = [_row_record(opened, row, chosen) for _, row in found]
-    listed = [_prefix_text(name) for name, _ in found]
+    listed: list[tuple[str, dict[str, Any]]] = []
+    with progress_bar("enumerate") as progress:
+        for at in range(begin, shown, _LISTED_AT_ONCE):
+            found = list(index.items(at, min(shown, at + _LISTED_AT_ONCE)))
+            records = _row_records(opened, [row for _, row in found], chosen)
+            listed += zip((_prefix_text(name) for name, _ in found), records, strict=True)
+            if progress is not None:
+                progress(len(listed), len(listed) / (shown - begin))
     if as_json:
-        pairs = [{"prefix": name, "record": record} for name, record in zip(listed, records, strict=True)]
-        emit_json({"count": end - begin, "prefixes": pairs})
+        emit_json({"count": end - begin, "prefixes": [{"prefix": name, "record": record} for name, record in listed]})
     else:
-        lines = [[name, *record.values()] for name, record in zip(listed, records, strict=True)]
-        draw_table("", ["prefix", *chosen], lines, numbers=0)
+        draw_table("", ["prefix", *chosen], [[name, *record.values()] for name, record in listed], numbers=0)
         if shown < end:
             facts({"more": f"{end - shown:,} of {end - begin:,}"})
     if begin == end:
@@ -149,6 +148,20 @@ def warm_up(as_json: Json = False) -> None:
         emit_json({"seconds": took})
     else:
         facts({name: "not compiled: numba is off or missing" if s is None else f"{s:.2f} s" for name, s in took.items()})
+
+
+def _range(index: PrefixTable, prefix: str) -> tuple[int, int]:
+    """The ranks of what lies under a prefix as it is written on the command line."""
+    lengths = None
+    if index.kind == "bits":
+        word, _, bits = prefix.partition("/")
+        if not (word.isdecimal() and bits.isdecimal()):
+            raise ArgumentError(f"PREFIX {prefix!r} is not WORD/LENGTH", hint="Two whole numbers, such as 6148914691236517205/8")
+        asked, lengths = int(word), int(bits)
+    else:
+        asked = _key(prefix, _written_kind(index))
+    low, high = index.range_many([asked], lengths=lengths)
+    return int(low[0]), int(high[0])
 
 
 def _chosen(opened: Opened, columns: str | None) -> list[str]:
@@ -173,7 +186,7 @@ def _content(opened: Opened) -> str:
 def _written_kind(index: IdTable | PrefixTable) -> str:
     """What a key on the command line is read as."""
     if isinstance(index, PrefixTable):
-        return {"bits": "int", "bytes": "bytes"}.get(index.kind, "text")
+        return {"bits": "int", "bytes": "bytes", "path": "bytes"}.get(index.kind, "text")
     return index.kind
 
 
@@ -222,11 +235,8 @@ def _record(opened: Opened, key: Any, columns: list[str]) -> dict[str, Any] | No
     return None if row is None else {"row": row}
 
 
-def _row_record(opened: Opened, row: int, columns: list[str]) -> dict[str, Any]:
-    if isinstance(opened, RouteTable):
-        record = opened.record(row)
-        return {name: record[name] for name in columns}
-    return {"row": row}
+def _row_records(opened: Opened, rows: list[int], columns: list[str]) -> list[dict[str, Any]]:
+    return opened.record_many(rows, columns) if isinstance(opened, RouteTable) else [{"row": row} for row in rows]
 
 
 def _key(text: str, kind: str) -> Any:
