@@ -31,7 +31,7 @@ def built_index(
     ------
     DuplicateKeyError, KeyTypeError, CapacityError, ArgumentError
     """
-    index_type = _INDEXES.get(kind)
+    index_type = _INDEXES.get(kind) if isinstance(kind, str) else None
     if index_type is None:
         raise ArgumentError(f"kind: {kind!r} is not a kind of prefixes", hint=f"Use one of {', '.join(_INDEXES)}")
     if on_duplicate not in _POLICIES:

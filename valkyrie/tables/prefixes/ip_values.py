@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from valkyrie._native import addresses
+from valkyrie._native import addresses, read_only
 from valkyrie.arrays import Container
-from valkyrie.tables.prefixes.keys import IpColumn, read_only
+from valkyrie.tables.prefixes.keys import IpColumn
 from valkyrie.tables.texts import Texts
 from valkyrie.typing import BoolArray, UInt8Array, UInt32Array
 
