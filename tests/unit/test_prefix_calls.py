@@ -237,6 +237,22 @@ def test_arguments_that_cannot_be_are_named() -> None:
                 vk.PrefixTable.build(given, kind=kind, lengths=length)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("lengths", [[2**70], 2.5, [2.5], True, [True], "8", [[8]], object()])
+def test_lengths_are_whole_numbers(lengths: Any) -> None:
+    with pytest.raises(ArgumentError, match="lengths must be whole numbers of bits, one for each prefix or one for all; got"):
+        vk.PrefixTable.build(np.array([1], np.uint64), kind="bits", lengths=lengths)
+
+
+def test_kinds_that_are_no_names_are_refused_by_a_route_table_too() -> None:
+    with pytest.raises(ArgumentError, match="kind"):
+        vk.RouteTable.build({"id": ["10.0.0.0/8"]}, kind=["ip"])  # type: ignore[arg-type]
+
+
+def test_columns_come_by_name() -> None:
+    with pytest.raises(ArgumentError, match="columns: arrays by name are needed, got list"):
+        vk.PrefixTable.from_columns([1, 2])  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_columns_that_are_no_arrays_are_refused(kind: str) -> None:
     table, _, _ = large(kind, np.arange(N)[::-1])

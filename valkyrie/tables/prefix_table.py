@@ -411,10 +411,14 @@ class PrefixTable(StoredTable, ContainingPrefixes, PrefixScans, PrefixTableReade
             yield from zip(self._index.prefixes(ranks), rows.tolist(), strict=True)
 
     def warm_up(self) -> bool:
-        """Compile the kernels now rather than in the first large batch; whether they are compiled then.
+        """Compile the kernels now rather than in the first large batch.
 
-        They are kept on disk, so the next process loads them in a tenth of a second. Without numba, or with
-        ``VALKYRIE_JIT=0``, there is nothing to compile.
+        They are kept on disk, so the next process loads them in a tenth of a second. Any thread may call; one compiles.
+
+        Returns
+        -------
+        bool
+            Whether they are compiled then: not without numba, or with ``VALKYRIE_JIT=0``.
         """
         return self._index.warm_up()
 
@@ -431,6 +435,8 @@ class PrefixTable(StoredTable, ContainingPrefixes, PrefixScans, PrefixTableReade
         ------
         SnapshotFormatError
             They are no prefix table. What lookups read is checked to lie inside the arrays, not to make sense.
+        ArgumentError
+            They are not by name.
         """
         index = stored_index(columns)
         return cls(index, checked_rows_by_rank(columns.get("rows"), index.n))

@@ -93,7 +93,7 @@ class RouteTable(StoredTable):
             _check_name(name)
         raw_keys, own = frame.column(key), {key}
         index: IdTable | PrefixTable
-        if kind in PREFIX_KINDS:
+        if isinstance(kind, str) and kind in PREFIX_KINDS:
             if isinstance(lengths, str):
                 own.add(lengths)
                 lengths = frame.column(lengths)

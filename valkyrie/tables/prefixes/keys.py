@@ -12,6 +12,7 @@ matches a prefix that is longer than itself.
 
 from __future__ import annotations
 
+import reprlib
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -195,8 +196,10 @@ def prefix_lengths(lengths: Any, n: int, most: AnyArray | int, argument: str = "
 
     Raises
     ------
-    ArgumentError, KeyTypeError
+    ArgumentError
         Not n whole numbers, or one that is out of range; its position is named.
+    KeyTypeError
+        One is null.
     """
     if isinstance(lengths, int | np.integer) and not isinstance(lengths, bool):
         limit = most if isinstance(most, int) else int(most.max(initial=0)) or MOST_BITS
@@ -204,7 +207,14 @@ def prefix_lengths(lengths: Any, n: int, most: AnyArray | int, argument: str = "
             raise _no_length(int(lengths), 0, limit, argument)
         values: AnyArray = np.full(n, lengths, np.int64)
     else:
-        column = key_column(lengths, kind="int", argument=argument)
+        try:
+            column = key_column(lengths, kind="int", argument=argument)
+        except (KeyTypeError, ArgumentError) as error:
+            raise ArgumentError(
+                f"{argument} must be whole numbers of bits, one for each prefix or one for all; got {reprlib.repr(lengths)}",
+                hint="The length is how many leading bits count",
+                argument=argument,
+            ) from error
         refuse_nulls(column.nulls, argument)
         if column.n != n:
             raise ArgumentError(
