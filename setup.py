@@ -19,7 +19,7 @@ X86_64 = platform.machine().lower() in ("x86_64", "amd64") and sys.platform != "
 LEVELS = {"": [], "_v3": ["-march=x86-64-v3"], "_v4": ["-march=x86-64-v4"]} if X86_64 else {"": []}
 
 HEADERS = [os.path.join("_ext", "include", name) for name in sorted(os.listdir("_ext/include"))]
-SHARED = ["_ext/answers.pxd", "_ext/lookup.pxd", "_ext/matching.pxd", "_ext/one_key.pxd", "_ext/probing.pxd", "_ext/utf8.pxd"]
+SHARED = [os.path.join("_ext", name) for name in sorted(os.listdir("_ext")) if name.endswith(".pxd")]
 FLAGS = ["-ffp-contract=off", "-fno-semantic-interposition", "-fno-strict-aliasing", "-Wno-unused-function"]
 FLAGS += ["-O1", "-g", "-UNDEBUG"] if DEBUG or SANITIZE else ["-O3", "-g0"]
 LINK = []

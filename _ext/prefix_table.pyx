@@ -12,11 +12,9 @@ Searches hold the GIL: they take less time than to release it.
 """
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.long cimport PyLong_CheckExact
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 
 from matching cimport (
-    VK_LINE_WORDS,
-    VK_LINE_WORDS32,
     VK_MALFORMED,
     VK_MORE_DIGITS,
     vk_address_tables,
@@ -27,47 +25,27 @@ from matching cimport (
     vk_interval_rank,
     vk_intervals,
     vk_ipv4,
-    vk_ipv4_node,
     vk_ipv4_rank,
     vk_ipv6,
     vk_ipv6_rank,
     vk_parse_address,
     vk_parse_digits,
     vk_parse_network,
-    vk_prefix_text,
-    vk_slice_group,
-    vk_slice_node,
     vk_text_rank,
     vk_texts,
 )
 from one_key cimport is_number, is_text, ones_behind, read_halves
+from prefix_arrays cimport take_intervals, take_ipv4, take_ipv6, take_texts
 
 from ipaddress import IPv4Address, IPv6Address
 
-from numpy import integer
+from numpy import integer, uint64
 
 cdef enum:
     NONE = -1
     NOT_TAKEN = -2
 
 vk_address_tables()
-
-
-cdef int check_levels(Py_ssize_t words, const int64_t[::1] steps, Py_ssize_t ranks, int width) except -1:
-    if (not 1 <= steps.shape[0] <= 16 or ranks < width or ranks % width or steps[steps.shape[0] - 1] < 0
-            or words != steps[steps.shape[0] - 1] + ranks):
-        raise ValueError("the levels of a tree of intervals do not fit its arrays")
-    return 0
-
-
-cdef vk_intervals intervals_of(const uint64_t[::1] words, const int64_t[::1] steps, const int32_t[::1] ranks) except *:
-    cdef vk_intervals t
-    check_levels(words.shape[0], steps, ranks.shape[0], VK_LINE_WORDS)
-    t.words = &words[0]
-    t.steps = &steps[0]
-    t.ranks = &ranks[0]
-    t.levels = steps.shape[0]
-    return t
 
 
 cdef class PrefixReader:
@@ -102,43 +80,23 @@ cdef class IpReader(PrefixReader):
     def __cinit__(self, tuple ipv4 not None, tuple ipv6 not None):
         self.owners = (ipv4, ipv6)
         starts, lengths, shift, root, nodes, leaves, deep_words, deep_steps, deep_ranks = ipv4
-        self.adopt4(starts, lengths, shift, root, nodes, leaves, deep_words, deep_steps, deep_ranks)
+        take_ipv4(&self.v4, shift, root, nodes, leaves, deep_words, deep_steps, deep_ranks)
+        self.adopt4(starts, lengths)
         high, low, lengths, words, steps, ranks, bounds, low_last, low_ranks = ipv6
-        self.adopt6(high, low, lengths, words, steps, ranks, bounds, low_last, low_ranks)
+        take_ipv6(&self.v6, words, steps, ranks, bounds, low_last, low_ranks)
+        self.adopt6(high, low, lengths)
 
-    cdef object adopt4(self, const uint32_t[::1] starts, const uint8_t[::1] lengths, int shift, const uint64_t[::1] root,
-                       const uint64_t[::1] nodes, const uint8_t[::1] leaves, const uint32_t[::1] deep_words,
-                       const int64_t[::1] deep_steps, const int32_t[::1] deep_ranks):
-        cdef vk_ipv4 *t = &self.v4
-        if (not 20 <= shift <= 28 or root.shape[0] != 2 << (32 - shift) or nodes.shape[0] < 2 or leaves.shape[0] < 5
-                or lengths.shape[0] != starts.shape[0] or starts.shape[0] > 0x7FFFFFFF):
-            raise ValueError("the arrays of the IPv4 prefixes do not fit one another")
-        check_levels(deep_words.shape[0], deep_steps, deep_ranks.shape[0], VK_LINE_WORDS32)
-        t.root = <const vk_ipv4_node *>&root[0]
-        t.nodes = <const vk_ipv4_node *>&nodes[0]
-        t.leaves = &leaves[0]
-        t.shift = shift
-        t.deep.words = &deep_words[0]
-        t.deep.steps = &deep_steps[0]
-        t.deep.ranks = &deep_ranks[0]
-        t.deep.levels = deep_steps.shape[0]
+    cdef object adopt4(self, const uint32_t[::1] starts, const uint8_t[::1] lengths):
+        if lengths.shape[0] != starts.shape[0] or starts.shape[0] > 0x7FFFFFFF:
+            raise ValueError("the columns of the IPv4 prefixes must be equally long")
         if starts.shape[0]:
             self.starts = &starts[0]
             self.lengths4 = &lengths[0]
         self.n4 = <int32_t>starts.shape[0]
 
-    cdef object adopt6(self, const uint64_t[::1] high, const uint64_t[::1] low, const uint8_t[::1] lengths,
-                       const uint64_t[::1] words, const int64_t[::1] steps, const int32_t[::1] ranks,
-                       const int64_t[::1] bounds, const uint64_t[::1] low_last, const int32_t[::1] low_ranks):
-        cdef vk_ipv6 *t = &self.v6
-        if (low.shape[0] != high.shape[0] or lengths.shape[0] != high.shape[0] or high.shape[0] + self.n4 > 0x7FFFFFFF
-                or bounds.shape[0] < 1 or low_ranks.shape[0] != low_last.shape[0]):
-            raise ValueError("the arrays of the IPv6 prefixes do not fit one another")
-        t.high = intervals_of(words, steps, ranks)
-        t.bounds = &bounds[0]
-        if low_last.shape[0]:
-            t.low_last = &low_last[0]
-            t.low_ranks = &low_ranks[0]
+    cdef object adopt6(self, const uint64_t[::1] high, const uint64_t[::1] low, const uint8_t[::1] lengths):
+        if low.shape[0] != high.shape[0] or lengths.shape[0] != high.shape[0] or high.shape[0] + self.n4 > 0x7FFFFFFF:
+            raise ValueError("the columns of the IPv6 prefixes must be equally long")
         if high.shape[0]:
             self.high = &high[0]
             self.low = &low[0]
@@ -201,7 +159,7 @@ cdef class IpReader(PrefixReader):
 
 
 cdef class WordReader(PrefixReader):
-    """Words of 64 bits: of kind "digits" from text and integers, of kind "bits" integers; prefixes of bits as (word, length)."""
+    """Words of 64 bits: "digits" from text and integers, "bits" from int and uint64, and as a prefix (word, length)."""
 
     cdef vk_intervals tree
     cdef const uint64_t *starts
@@ -213,13 +171,12 @@ cdef class WordReader(PrefixReader):
         self.owners = arguments
         self.digits = digits
         starts, lengths, words, steps, ranks = arguments
-        self.adopt(starts, lengths, words, steps, ranks)
+        take_intervals(&self.tree, words, steps, ranks)
+        self.adopt(starts, lengths)
 
-    cdef object adopt(self, const uint64_t[::1] starts, const uint8_t[::1] lengths, const uint64_t[::1] words,
-                      const int64_t[::1] steps, const int32_t[::1] ranks):
+    cdef object adopt(self, const uint64_t[::1] starts, const uint8_t[::1] lengths):
         if lengths.shape[0] != starts.shape[0] or starts.shape[0] > 0x7FFFFFFF:
             raise ValueError("starts and lengths must be equally long")
-        self.tree = intervals_of(words, steps, ranks)
         if starts.shape[0]:
             self.starts = &starts[0]
             self.lengths = &lengths[0]
@@ -234,7 +191,8 @@ cdef class WordReader(PrefixReader):
         if self.digits and is_text(key, &p, &n):
             count = vk_parse_digits(p, <uint64_t>n, word)
             return count if count != VK_MALFORMED else NONE
-        if not is_number(key, integer, word, &negative):
+        # A number of another width would be aligned to the right; one of Python's has no width.
+        if not is_number(key, integer if self.digits else uint64, word, &negative):
             return NOT_TAKEN
         if self.digits:
             count = vk_digits_of(word[0], word)
@@ -282,28 +240,9 @@ cdef class TextReader(PrefixReader):
         if not -1 <= self.tree.terminator <= 255:
             raise ValueError("the terminator must be a byte, or -1")
         self.at_base, self.beyond = (None, None) if winners is None else winners
-        self.adopt(nodes, inner, slices, groups, texts, arena)
-
-    cdef object adopt(self, const uint8_t[::1] nodes, const uint64_t[::1] inner, const uint64_t[::1] slices,
-                      const uint8_t[::1] groups, const uint8_t[::1] texts, const uint8_t[::1] arena):
-        cdef vk_texts *t = &self.tree
-        cdef Py_ssize_t n = texts.shape[0] // <Py_ssize_t>sizeof(vk_prefix_text)
-        if (groups.shape[0] != 8 * slices.shape[0] or slices.shape[0] % 8 or inner.shape[0] % 8
-                or nodes.shape[0] % sizeof(vk_slice_node) or texts.shape[0] % sizeof(vk_prefix_text)):
-            raise ValueError("the arrays of the texts do not fit one another")
-        if n == 0:
-            return
-        if not (nodes.shape[0] and inner.shape[0] and slices.shape[0]) or arena.shape[0] < 64:
-            raise ValueError("an array of the texts is too short")
-        if self.beyond is not None and (self.at_base.shape[0] != n or self.beyond.shape[0] != n):
+        take_texts(&self.tree, nodes, inner, slices, groups, texts, arena)
+        if self.beyond is not None and (self.at_base.shape[0] != self.tree.n or self.beyond.shape[0] != self.tree.n):
             raise ValueError("winners must be as many as texts")
-        t.nodes = <const vk_slice_node *>&nodes[0]
-        t.inner = &inner[0]
-        t.slices = &slices[0]
-        t.groups = <const vk_slice_group *>&groups[0]
-        t.texts = <const vk_prefix_text *>&texts[0]
-        t.arena = &arena[0]
-        t.n = n
 
     cdef int32_t longest(self, key) except? -3:
         cdef const uint8_t *p
@@ -371,10 +310,19 @@ cdef class PrefixTableReader:
     def lookup(self, key):
         """The row of the longest prefix that one key begins with, or None.
 
+        Parameters
+        ----------
+        key : str, bytes, int, `ipaddress` address, or numpy scalar
+            One of what `lookup_many` takes. A null and a malformed address or number are misses.
+
         Raises
         ------
         KeyTypeError
-            The key is of another kind. A malformed address or number is a miss.
+            The key is of another kind.
+
+        Notes
+        -----
+        Any thread may call. No batch is made of the key, and nothing is compiled.
         """
         cdef int32_t rank = self.reader.longest(key)
         if rank == NOT_TAKEN:
@@ -384,7 +332,24 @@ cdef class PrefixTableReader:
         return rank if self.row_of is None else self.row_of[rank]
 
     def get(self, prefix, default=None):
-        """The row of a prefix itself, or `default`; of "bits", a pair (word, length)."""
+        """The row of a prefix itself.
+
+        Parameters
+        ----------
+        prefix : str, bytes, int, ipaddress network, or tuple
+            As `build` takes one; of "bits" a pair (word, length).
+        default : object, optional
+            What is returned where it is not in the table; so it is for a null, and for text or numbers that are no prefix.
+
+        Raises
+        ------
+        KeyTypeError
+            It is of another kind than the prefixes of the table.
+
+        Notes
+        -----
+        Any thread may call.
+        """
         cdef int32_t rank = self.reader.exact(prefix)
         if rank == NOT_TAKEN:
             rank = self._find(prefix)
@@ -393,5 +358,6 @@ cdef class PrefixTableReader:
         return rank if self.row_of is None else self.row_of[rank]
 
     def __contains__(self, prefix):
+        """Whether a prefix itself is in the table: whether `get` finds its row, with the same errors."""
         cdef int32_t rank = self.reader.exact(prefix)
         return (rank if rank != NOT_TAKEN else <int32_t>self._find(prefix)) >= 0

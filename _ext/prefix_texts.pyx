@@ -12,9 +12,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc, qsort
 from libc.string cimport memcmp, memcpy
 
-cdef extern from *:
-    uint64_t __builtin_bswap64(uint64_t x) nogil
-    int __builtin_ctzll(unsigned long long x) nogil
+from text_words cimport common_bytes, slice_of
 
 cdef enum:
     FEW = 12            # a run this short is sorted by inserting
@@ -31,37 +29,6 @@ cdef struct Job:
     const int64_t *offsets
     int64_t *order
     Entry *entries          # scratch, one a text
-
-
-cdef inline uint64_t load64(const uint8_t *p) noexcept nogil:
-    cdef uint64_t word
-    memcpy(&word, p, 8)
-    return word
-
-
-cdef inline uint64_t slice_of(const uint8_t *p, int64_t n) noexcept nogil:
-    """The first eight of n bytes as a big-endian number, zeros beyond the end."""
-    cdef uint64_t word = 0
-    cdef int64_t i
-    if n >= 8:
-        return __builtin_bswap64(load64(p))
-    for i in range(n):
-        word |= <uint64_t>p[i] << (56 - 8 * i)
-    return word
-
-
-cdef inline int64_t common_bytes(const uint8_t *a, const uint8_t *b, int64_t n) noexcept nogil:
-    """How many of the first n bytes agree."""
-    cdef int64_t i = 0
-    cdef uint64_t differ
-    while i + 8 <= n:
-        differ = load64(a + i) ^ load64(b + i)
-        if differ:
-            return i + (__builtin_ctzll(differ) >> 3)      # the first byte in memory is the lowest of the word
-        i += 8
-    while i < n and a[i] == b[i]:
-        i += 1
-    return i
 
 
 cdef inline uint8_t lower(uint8_t c) noexcept nogil:

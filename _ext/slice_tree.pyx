@@ -8,9 +8,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memmove
 
-cdef extern from *:
-    uint64_t __builtin_bswap64(uint64_t x) nogil
-    int __builtin_ctzll(unsigned long long x) nogil
+from text_words cimport common_bytes, slice_of
 
 cdef enum:
     LINE = 8            # slices of a line
@@ -46,25 +44,6 @@ cdef struct Tree:
     int64_t n_slices
     int64_t n_lines
     bint padded
-
-
-cdef inline uint64_t load64(const uint8_t *p) noexcept nogil:
-    cdef uint64_t word
-    memcpy(&word, p, 8)
-    return word
-
-
-cdef inline int64_t common_bytes(const uint8_t *a, const uint8_t *b, int64_t n) noexcept nogil:
-    """How many of the first n bytes agree; both may be read eight bytes beyond."""
-    cdef int64_t i = 0
-    cdef uint64_t differ
-    while i < n:
-        differ = load64(a + i) ^ load64(b + i)
-        if differ:
-            i += __builtin_ctzll(differ) >> 3
-            break
-        i += 8
-    return i if i < n else n
 
 
 def gather(const uint8_t[::1] data not None, const int64_t[::1] offsets not None, const int64_t[::1] order not None,
@@ -125,14 +104,6 @@ def link(const uint8_t[::1] arena not None, Text[::1] texts not None):
             open_texts[top] = <int32_t>i
             top += 1
         free(open_texts)
-
-
-cdef inline uint64_t slice_of(const uint8_t *p, int64_t n) noexcept nogil:
-    """The first eight of n bytes as a big-endian number, zeros beyond the end; eight may be read."""
-    cdef uint64_t word = __builtin_bswap64(load64(p))
-    if n >= 8:
-        return word
-    return word >> (64 - 8 * n) << (64 - 8 * n) if n else 0
 
 
 cdef void close_group(Tree *t, int64_t first, int64_t first_tail, int64_t last, int64_t depth) noexcept nogil:

@@ -145,3 +145,41 @@ def test_words_of_bits_that_are_none(files):
         refused = run("build", name, "b.vks", "--key", "word", "--kind", "bits", "--lengths", "n")
         assert refused.exit_code not in (0, 70), refused.output
         assert ("-4 in row 2" if name == "ints.csv" else "no 64-bit type") in refused.output
+
+
+def test_paths_are_asked_as_they_are_written(files):
+    (files / "paths.csv").write_text("path,n\n/api/v1/,1\n/a b ,2\n /x,3\n//,4\n")
+    assert run("build", "paths.csv", "p.vks", "--key", "path", "--kind", "path").exit_code == 0
+    asked = {"/api/v1": 1, "/api/v1/": 1, "/api/v1//z": 1, "/a b ": 2, "/a b /c": 2, "/a b": None}
+    asked |= {" /x/": 3, "/x": None, "//y": 4}
+    said = json.loads(run("get", "p.vks", *asked, "--json").stdout)["keys"]
+    assert {one["key"]: one["record"] and one["record"]["n"] for one in said} == asked
+    for prefix, count in {"": 4, "/api/": 1, "/a b ": 1, "/a b": 0, " /x": 1, "/x": 0, "//": 1}.items():
+        listed = json.loads(run("enumerate", "p.vks", prefix, "--json").stdout)
+        assert (prefix, listed["count"], len(listed["prefixes"])) == (prefix, count, count)
+
+
+def test_bytes_that_are_no_text_are_prefixes_too(files):
+    vk.PrefixTable.build([b"\xff", b"\xffa", "b"]).save("b.vks")
+    listed = json.loads(run("enumerate", "b.vks", "\udcff", "--json").stdout)
+    assert [one["record"]["row"] for one in listed["prefixes"]] == [0, 1]
+
+
+def test_many_prefixes_are_listed_in_pieces(files, monkeypatch):
+    n = 10_000
+    table = vk.RouteTable.build(pd.DataFrame({"p": [f"a{i:05}" for i in range(n)], "n": range(n)}), "p", kind="prefix")
+    table.save("many.vks")
+    seen = []
+    pieces = vk.RouteTable.record_many
+
+    def record_many(self, rows, columns=None):
+        seen.append(len(rows))
+        return pieces(self, rows, columns)
+
+    monkeypatch.setattr(vk.RouteTable, "record_many", record_many)
+    listed = json.loads(run("enumerate", "many.vks", "a", "--json").stdout)
+    assert listed["count"] == n
+    assert [one["record"]["n"] for one in listed["prefixes"]] == list(range(n))
+    assert [one["prefix"] for one in listed["prefixes"]] == [f"a{i:05}" for i in range(n)]
+    assert sum(seen) == n
+    assert len(seen) < 5

@@ -74,6 +74,14 @@ def test_progress_on_a_terminal(folder):
     assert "\x1b" not in stdout
 
 
+def test_progress_of_a_long_list(folder):
+    vk.PrefixTable.build([f"a{i:05}" for i in range(10_000)]).save(folder / "p.vks")
+    drawn, stdout = on_terminal(folder, "enumerate", "p.vks", "a", "--json")
+    assert "rows/s" in drawn
+    assert "10,000 rows" in drawn
+    assert json.loads(stdout)["count"] == 10_000
+
+
 def test_the_reader_of_the_output_goes_away(folder):
     process = subprocess.Popen(
         [*VALKYRIE, "route", "t.vks", "ids.csv", "-", "--out-format", "csv"],

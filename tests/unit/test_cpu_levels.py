@@ -42,7 +42,22 @@ def test_the_best_level_is_used_unless_another_is_asked_for() -> None:
 
 @pytest.mark.parametrize("level", ["v9", "V3", "native"])
 def test_a_level_that_does_not_exist_is_refused(level: str) -> None:
-    done = run(level, "-c", "import valkyrie")
-    assert done.returncode != 0
-    assert f"VALKYRIE_CPU asks for {level!r}" in done.stderr
-    assert "use one of default" in done.stderr
+    for make in ("vk.IdTable.build([1])", "vk.PrefixTable.build(['a'])"):
+        done = run(level, "-c", f"import valkyrie as vk; {make}")
+        assert done.returncode != 0
+        assert f"VALKYRIE_CPU asks for {level!r}" in done.stderr
+        assert "use one of default" in done.stderr
+
+
+def test_on_the_command_line_a_level_that_does_not_exist_is_called_wrongly(tmp_path: Path) -> None:
+    (tmp_path / "ids.csv").write_text("id\n1\n2\n")
+    for name in ("good", "v9"):
+        level = "" if name == "good" else name
+        done = run(level, "-m", "valkyrie.cli", "build", str(tmp_path / "ids.csv"), str(tmp_path / f"{name}.vks"))
+        assert done.returncode == (0 if name == "good" else 2), done.stderr
+    assert done.stderr.splitlines() == [
+        "valkyrie: the environment variable VALKYRIE_CPU asks for 'v9', which this CPU or this build does not have",
+        f"  use one of {', '.join(cpu_levels())}, or unset it",
+    ]
+    done = run("v9", "-m", "valkyrie.cli", "get", str(tmp_path / "good.vks"), "1")
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)

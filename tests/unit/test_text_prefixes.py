@@ -133,7 +133,7 @@ def test_columns_come_back():
     assert [name for name, array in columns.items() if array.flags.writeable] == []
     again = TextPrefixes.from_columns({name: array.copy() for name, array in columns.items()})
     assert (again.form, again.n, again.nbytes) == (engine.form, engine.n, engine.nbytes)
-    assert engine.index_nbytes == engine.nbytes - engine.arena.nbytes
+    assert engine.index_nbytes == engine.nbytes == sum(array.nbytes for array in engine.to_columns().values())
     raw = {name: np.frombuffer(b"\0" * 4 + array.tobytes(), np.uint8)[4:] for name, array in columns.items()}
     shifted = {name: array.view(columns[name].dtype) for name, array in raw.items()}
     NaivePrefixes(ROUTES, "path").assert_answers(TextPrefixes.from_columns(shifted), ROUTES)

@@ -8,8 +8,8 @@ from `strings`. `Block` and `freeze` own the memory of tables.
 from typing import TYPE_CHECKING
 
 from valkyrie._native import gather, hashing, id_build, id_patch, prefix_build, prefix_texts, slice_tree
-from valkyrie._native.cpu import cpu_level, cpu_levels, kernel
-from valkyrie._native.memory import Block, freeze
+from valkyrie._native.cpu import check_cpu_level, cpu_level, cpu_levels, kernel
+from valkyrie._native.memory import Block, freeze, frozen, read_only
 from valkyrie._native.results import large_result
 
 if TYPE_CHECKING:
@@ -36,9 +36,11 @@ __all__ = [
     "TextReader",
     "WordReader",
     "addresses",
+    "check_cpu_level",
     "cpu_level",
     "cpu_levels",
     "freeze",
+    "frozen",
     "gather",
     "hashing",
     "id_build",
@@ -48,6 +50,7 @@ __all__ = [
     "picking",
     "prefix_build",
     "prefix_texts",
+    "read_only",
     "slice_tree",
     "strings",
 ]

@@ -1,6 +1,7 @@
 """Which build of the hot kernels this process uses: ``default``, ``v3`` (AVX2) or ``v4`` (AVX-512).
 
-The best that the CPU has, or what ``VALKYRIE_CPU`` says, read once, when Valkyrie is imported.
+The best that the CPU has, or what ``VALKYRIE_CPU`` says, read once, when Valkyrie is imported. If that is no level there is, the
+import goes well all the same, so that the command line can say so; but no table can be made.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from types import ModuleType
 from valkyrie._native import hashing
 from valkyrie.errors import ArgumentError
 
-__all__ = ["cpu_level", "cpu_levels", "kernel"]
+__all__ = ["check_cpu_level", "cpu_level", "cpu_levels", "kernel"]
 
 _LEVELS = ("default", "v3", "v4")
 
@@ -27,20 +28,9 @@ def _name(noun: str, level: str) -> str:
     return f"valkyrie._native.{noun}" + ("" if level == "default" else f"_{level}")
 
 
-def _choose() -> str:
-    asked = os.environ.get("VALKYRIE_CPU", "")
-    if not asked:
-        return _AVAILABLE[-1]
-    if asked not in _AVAILABLE:
-        raise ArgumentError(
-            f"the environment variable VALKYRIE_CPU asks for {asked!r}, which this CPU or this build does not have",
-            hint=f"use one of {', '.join(_AVAILABLE)}, or unset it",
-        )
-    return asked
-
-
 _AVAILABLE = _available()
-_CHOSEN = _choose()
+_ASKED = os.environ.get("VALKYRIE_CPU", "")
+_CHOSEN = _ASKED if _ASKED in _AVAILABLE else _AVAILABLE[-1]
 
 
 def cpu_levels() -> tuple[str, ...]:
@@ -51,6 +41,15 @@ def cpu_levels() -> tuple[str, ...]:
 def cpu_level() -> str:
     """The level in use."""
     return _CHOSEN
+
+
+def check_cpu_level() -> None:
+    """Raise ArgumentError if another level was asked for than there is."""
+    if _ASKED and _ASKED != _CHOSEN:
+        raise ArgumentError(
+            f"the environment variable VALKYRIE_CPU asks for {_ASKED!r}, which this CPU or this build does not have",
+            hint=f"use one of {', '.join(_AVAILABLE)}, or unset it",
+        )
 
 
 def kernel(noun: str, level: str | None = None) -> ModuleType:

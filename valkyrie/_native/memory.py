@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import mmap
 from contextlib import suppress
+from typing import TypeVar, cast
 
 import numpy as np
 
-__all__ = ["Block", "freeze", "huge_map", "huge_start"]
+__all__ = ["Block", "freeze", "frozen", "huge_map", "huge_start", "read_only"]
+
+_Array = TypeVar("_Array", bound=np.ndarray | None)
 
 _HUGE_PAGE = 2 << 20
 _HUGE_FROM = 1 << 20
@@ -75,3 +78,18 @@ def freeze(values: np.ndarray) -> np.ndarray:
     if values.nbytes:
         block.writable[:] = values.view(np.uint8).reshape(-1)
     return block.freeze().view(values.dtype) if values.dtype.itemsize else np.empty(values.shape, values.dtype)
+
+
+def frozen(values: np.ndarray) -> np.ndarray:
+    """Return an array that is read-only, contiguous and aligned: the one given if it is, else a copy as `freeze` makes it."""
+    flags = values.flags
+    return values if flags.c_contiguous and flags.aligned and not flags.writeable else freeze(values)
+
+
+def read_only(array: _Array) -> _Array:
+    """Return a view of an array that cannot be written, or the array itself if it cannot be; None for None."""
+    if array is None or not array.flags.writeable:
+        return array  # the same object: who keeps arrays apart by identity sees that it is
+    view = array.view()
+    view.flags.writeable = False
+    return cast(_Array, view)

@@ -169,9 +169,8 @@ def prefix_ranges(
         word = np.where(queries.sizes > 0, queries.slices(every, begin), np.uint64(0))
         beyond = np.minimum(queries.sizes, 8).astype(np.uint64) * np.uint64(8)
         ones = np.where(beyond < 64, np.uint64(2**64 - 1) >> np.minimum(beyond, np.uint64(63)), np.uint64(0))
-        lowest = np.append(groups["first"][:count], np.int32(len(texts))).astype(np.int64)
-        begin = lowest[np.searchsorted(slices[:count], word)]
-        end = lowest[np.searchsorted(slices[:count], word | ones, side="right")]
+        begin = _lowest(groups, count, len(texts), np.searchsorted(slices[:count], word))
+        end = _lowest(groups, count, len(texts), np.searchsorted(slices[:count], word | ones, side="right"))
     low[:] = _bisect(queries, texts, arena, begin, end, under=False)
     high[:] = _bisect(queries, texts, arena, low.astype(np.int64), end, under=True)
 
@@ -188,6 +187,12 @@ def short_ranks(nodes: AnyArray, groups: AnyArray, n: int) -> UInt8Array:
         more = first[i : 8 * lines - 7 + i : 8] - first[:-1:8]
         ranks["more"][:, i] = np.where((more < 0) | (more > FAR), FAR, more)
     return ranks.view(np.uint8)
+
+
+def _lowest(groups: AnyArray, count: int, n: int, at: Int64Array) -> Int64Array:
+    """The lowest rank of each of those groups of the root; behind the last of its `count` groups, n."""
+    first = groups["first"][np.minimum(at, count - 1)]
+    return np.where(at < count, first, n).astype(np.int64)
 
 
 def _last_not_above(slices: UInt64Array, first: Int64Array, count: Int64Array, word: UInt64Array) -> Int64Array:

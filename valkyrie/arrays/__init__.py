@@ -10,7 +10,7 @@ from valkyrie.arrays.missing import default_missing, fill_scalar
 from valkyrie.arrays.pandas_container import PandasBox
 from valkyrie.arrays.payload import payload_column
 from valkyrie.arrays.polars_container import PolarsBox
-from valkyrie.arrays.strings import StringDictionary, Strings
+from valkyrie.arrays.strings import StringDictionary, Strings, is_encodable
 from valkyrie.arrays.surrogates import encodable
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "encodable",
     "fill_of",
     "fill_scalar",
+    "is_encodable",
     "key_column",
     "payload_column",
     "python_value",

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from valkyrie._native import read_only
 from valkyrie.arrays.libraries import pyarrow
 from valkyrie.errors import ArgumentError, CapacityError
 from valkyrie.records import MAX_ROWS
@@ -56,8 +57,8 @@ class StringDictionary:
                 f"dictionary: {offsets.size - 1} distinct texts, at most {MAX_ROWS} are possible",
                 hint="Split the column into several tables",
             )
-        self.offsets = _read_only(offsets)
-        self.data = _read_only(data)
+        self.offsets = read_only(offsets)
+        self.data = read_only(data)
         self._forms: dict[str, Any] = {}
         self._extended: tuple[str, StringDictionary] | None = None
 
@@ -103,7 +104,7 @@ class StringDictionary:
             objects[:-1] = [raw[start:stop].decode("utf-8") for start, stop in pairwise(bounds)]
         except UnicodeDecodeError as error:
             raise _not_utf8(error) from error
-        return _read_only(objects)
+        return read_only(objects)
 
     def _to_arrow(self, large: bool) -> Any:
         pa = pyarrow("an Arrow string column")
@@ -155,7 +156,7 @@ class Strings:
                 hint="A code is the position of a text, or -1 for null; Strings.from_texts makes both",
                 argument="codes",
             )
-        self.codes = _read_only(codes)
+        self.codes = read_only(codes)
         self.dictionary = dictionary
 
     @classmethod
@@ -232,11 +233,3 @@ def _not_utf8(reason: Exception) -> ArgumentError:
         hint="The table is damaged or was made of other bytes: build it again from text",
         reason=str(reason),
     )
-
-
-def _read_only(array: AnyArray) -> AnyArray:
-    if not array.flags.writeable:
-        return array  # the same object: who keeps arrays apart by identity sees that it is
-    view = array.view()
-    view.flags.writeable = False
-    return view

@@ -21,7 +21,7 @@ from valkyrie.snapshot import Table
 from valkyrie.snapshot.kinds import table_kind
 from valkyrie.tables import IdTable, PrefixTable, RouteTable
 
-__all__ = ["get"]
+__all__ = ["get", "written_key", "written_kind"]
 
 
 def get(
@@ -45,7 +45,7 @@ def get(
             f"--columns {columns}: the file holds several tables", hint=f"Name one with --table: {', '.join(tables)}"
         )
     chosen = {each: chosen_columns(opened, columns) for each, opened in tables.items()}
-    written = {_written_kind(index_of(each)) for each in tables.values()}
+    written = {written_kind(index_of(each)) for each in tables.values()}
     answers = [_answer(tables, text, chosen) for text in _asked(keys, written)]
     if as_json:
         emit_json({"keys": answers})
@@ -73,7 +73,7 @@ def _answer(tables: Mapping[str, Table], text: str, columns: Mapping[str, list[s
     read, errors = {}, []
     for name, opened in tables.items():
         try:
-            read[name] = _key(text, _written_kind(index_of(opened)))
+            read[name] = written_key(text, written_kind(index_of(opened)))
         except ValueError as error:
             errors.append(str(error))
     kinds = {name: table_kind(tables[name]) for name in read}
@@ -93,10 +93,10 @@ def _answer(tables: Mapping[str, Table], text: str, columns: Mapping[str, list[s
     return absent if read else absent | {"error": " and ".join(dict.fromkeys(errors))}
 
 
-def _written_kind(index: IdTable | PrefixTable) -> str:
+def written_kind(index: IdTable | PrefixTable) -> str:
     """What a key on the command line is read as."""
     if isinstance(index, PrefixTable):
-        return {"bits": "int", "bytes": "bytes"}.get(index.kind, "text")
+        return {"bits": "int", "bytes": "bytes", "path": "bytes"}.get(index.kind, "text")
     return index.kind
 
 
@@ -125,7 +125,8 @@ def _record(opened: Table, key: Any, columns: list[str]) -> dict[str, Any] | Non
     return None if row is None else {"row": row}
 
 
-def _key(text: str, kind: str) -> Any:
+def written_key(text: str, kind: str) -> Any:
+    """A key from its text on the command line; ValueError says why it is none."""
     if kind == "int":
         if re.fullmatch(r"[-+]?[0-9]+", text.strip()) is None:
             raise ValueError("not an integer")

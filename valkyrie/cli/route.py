@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Annotated, Literal
 
 import typer
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from valkyrie.cli.opening import open_table
 from valkyrie.cli.options import (
@@ -25,7 +21,8 @@ from valkyrie.cli.options import (
     read_options,
     require_other_file,
 )
-from valkyrie.cli.reporting import emit_json, errors_console, facts
+from valkyrie.cli.progress import progress_bar
+from valkyrie.cli.reporting import emit_json, facts
 from valkyrie.errors import ArgumentError
 from valkyrie.interop import route_file
 
@@ -82,7 +79,7 @@ def route(
     require_other_file(out, "table", table)
     require_other_file(out, "input", source)
     opened = open_table(table)
-    with _progress() as progress:
+    with progress_bar("route") as progress:
         done = route_file(
             source,
             opened,
@@ -110,30 +107,3 @@ def route(
                 "added": f"{', '.join(renamed)} (by {done.key!r})",
             }
         )
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, float | None], object] | None]:
-    """A bar with rows per second on a terminal; None elsewhere."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    bar = Progress(
-        SpinnerColumn(),
-        BarColumn(),
-        TaskProgressColumn(),
-        TextColumn("{task.fields[rows]:,} rows"),
-        TextColumn("{task.fields[rate]:.2f} M rows/s"),
-        TimeRemainingColumn(),
-        console=errors_console(),
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task("route", total=None, rows=0, rate=0.0)
-
-        def advance(rows: int, share: float | None) -> None:
-            elapsed = bar.tasks[task].elapsed or 0.0
-            total = None if share is None else 1.0
-            bar.update(task, total=total, completed=share or 0.0, rows=rows, rate=rows / elapsed / 1e6 if elapsed else 0.0)
-
-        yield advance

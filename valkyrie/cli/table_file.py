@@ -11,8 +11,10 @@ import numpy as np
 import typer
 
 from valkyrie.cli.exit_codes import ExitCode
+from valkyrie.cli.get import written_key, written_kind
 from valkyrie.cli.opening import chosen_columns, index_of, open_table, open_tables
 from valkyrie.cli.options import Columns, Json, TableFile, TableName
+from valkyrie.cli.progress import progress_bar
 from valkyrie.cli.reporting import bytes_text, emit_json, facts
 from valkyrie.cli.reporting import table as draw_table
 from valkyrie.errors import ArgumentError
@@ -20,6 +22,9 @@ from valkyrie.snapshot import Table
 from valkyrie.tables import PrefixTable, RouteTable
 
 __all__ = ["enumerate_prefixes", "info", "verify", "warm_up"]
+
+_LISTED_AT_ONCE = 4096
+
 
 def info(table: TableFile, name: TableName = None, as_json: Json = False) -> None:
     """Say what a table file holds; of a snapshot, what its tables are."""
@@ -83,24 +88,20 @@ def enumerate_prefixes(
     if not isinstance(index, PrefixTable):
         raise ArgumentError(f"{table}: its keys are looked up whole", hint="Build it with --kind ip, digits, path or the like")
     chosen = chosen_columns(opened, columns)
-    word, _, bits = prefix.partition("/")
-    given: tuple[Any, Any] = ([prefix], None)
-    if index.kind == "bits":
-        if not (word.isdecimal() and bits.isdecimal()):
-            raise ArgumentError(f"PREFIX {prefix!r} is not WORD/LENGTH", hint="Two whole numbers, such as 6148914691236517205/8")
-        given = [int(word)], [int(bits)]
-    lo, hi = index.range_many(given[0], lengths=given[1])
-    begin, end = int(lo[0]), int(hi[0])
+    begin, end = _range(index, prefix)
     shown = end if limit is None else min(end, begin + limit)
-    found = [(name, row) for name, row in index.items(begin, shown)]
-    records = [_row_record(opened, row, chosen) for _, row in found]
-    listed = [_prefix_text(name) for name, _ in found]
+    listed: list[tuple[str, dict[str, Any]]] = []
+    with progress_bar("enumerate") as progress:
+        for at in range(begin, shown, _LISTED_AT_ONCE):
+            found = list(index.items(at, min(shown, at + _LISTED_AT_ONCE)))
+            records = _row_records(opened, [row for _, row in found], chosen)
+            listed += zip((_prefix_text(name) for name, _ in found), records, strict=True)
+            if progress is not None:
+                progress(len(listed), len(listed) / (shown - begin))
     if as_json:
-        pairs = [{"prefix": name, "record": record} for name, record in zip(listed, records, strict=True)]
-        emit_json({"count": end - begin, "prefixes": pairs})
+        emit_json({"count": end - begin, "prefixes": [{"prefix": name, "record": record} for name, record in listed]})
     else:
-        lines = [[name, *record.values()] for name, record in zip(listed, records, strict=True)]
-        draw_table("", ["prefix", *chosen], lines, numbers=0)
+        draw_table("", ["prefix", *chosen], [[name, *record.values()] for name, record in listed], numbers=0)
         if shown < end:
             facts({"more": f"{end - shown:,} of {end - begin:,}"})
     if begin == end:
@@ -133,17 +134,28 @@ def _report(opened: Table) -> dict[str, Any]:
     }
 
 
+def _range(index: PrefixTable, prefix: str) -> tuple[int, int]:
+    """The ranks of what lies under a prefix as it is written on the command line."""
+    lengths = None
+    if index.kind == "bits":
+        word, _, bits = prefix.partition("/")
+        if not (word.isdecimal() and bits.isdecimal()):
+            raise ArgumentError(f"PREFIX {prefix!r} is not WORD/LENGTH", hint="Two whole numbers, such as 6148914691236517205/8")
+        asked, lengths = int(word), int(bits)
+    else:
+        asked = written_key(prefix, written_kind(index))
+    low, high = index.range_many([asked], lengths=lengths)
+    return int(low[0]), int(high[0])
+
+
 def _prefix_text(prefix: Any) -> str:
     if isinstance(prefix, tuple):
         return f"{prefix[0]}/{prefix[1]}"
     return prefix.decode(errors="backslashreplace") if isinstance(prefix, bytes) else str(prefix)
 
 
-def _row_record(opened: Table, row: int, columns: list[str]) -> dict[str, Any]:
-    if isinstance(opened, RouteTable):
-        record = opened.record(row)
-        return {name: record[name] for name in columns}
-    return {"row": row}
+def _row_records(opened: Table, rows: list[int], columns: list[str]) -> list[dict[str, Any]]:
+    return opened.record_many(rows, columns) if isinstance(opened, RouteTable) else [{"row": row} for row in rows]
 
 
 def _described(stats: dict[str, Any]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from typing import Any, Literal, Self, cast
 
 import numpy as np
 
-from valkyrie._native import IdTableReader
+from valkyrie._native import IdTableReader, check_cpu_level
 from valkyrie.arrays import KeyColumn, encodable, key_column
 from valkyrie.arrays.texts import PIECE, scratch_bytes, text_piece
 from valkyrie.errors import ArgumentError, KeyTypeError, SnapshotFormatError
@@ -81,6 +81,7 @@ class IdTable(StoredTable, IdTableReader):
 
     def __new__(cls, parts: IdTableParts, patch: Patch | None = None, base: IdTableReader | None = None) -> Self:
         """Take the arrays of a table, changes that wait beside it, and the reader without them; use `build` or `from_columns`."""
+        check_cpu_level()
         arguments = parts.reader_arguments()
         if patch is not None:
             arguments |= patch.reader_arguments() | {"entries": parts.entries + patch.grown_by}

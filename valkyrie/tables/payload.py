@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xxhash
 
-from valkyrie._native import freeze, gather, hashing
+from valkyrie._native import freeze, frozen, gather, hashing
 from valkyrie.arrays import StringDictionary, Strings, default_missing, payload_column
 from valkyrie.errors import ArgumentError, SnapshotFormatError
 from valkyrie.parallel import run
@@ -178,9 +178,7 @@ def _payload_digest(columns: Mapping[str, PayloadColumn]) -> bytes:
 
 def _kept(array: AnyArray | None) -> Any:
     """An array that nobody can change and the gather kernel can read, contiguous and aligned: itself, or a copy."""
-    if array is None or (array.flags.c_contiguous and array.flags.aligned and not array.flags.writeable):
-        return array
-    return freeze(array)
+    return None if array is None else frozen(array)
 
 
 def taken_rows(values: AnyArray, rows: Int32Array, fill: Any, threads: int) -> tuple[AnyArray, int]:

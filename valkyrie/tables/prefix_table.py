@@ -24,29 +24,32 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from valkyrie import records
-from valkyrie._native import PrefixChains, PrefixTableReader, freeze, gather, large_result
-from valkyrie.errors import ArgumentError, KeyTypeError
+from valkyrie._native import PrefixChains, PrefixTableReader, check_cpu_level, freeze, read_only
+from valkyrie.arrays import is_encodable
+from valkyrie.errors import ArgumentError
 from valkyrie.parallel import thread_count
 from valkyrie.tables.changes import Differ, KeyChanges
 from valkyrie.tables.content_sum import ContentSum
-from valkyrie.tables.located import Located, check_errors, check_out, checked_missing, checked_rows
+from valkyrie.tables.located import Located, check_errors, checked_missing, checked_rows
 from valkyrie.tables.prefixes.building import built_index, check_lengths, stored_index
+from valkyrie.tables.prefixes.containing import ContainingPrefixes
 from valkyrie.tables.prefixes.differences import prefix_changes
 from valkyrie.tables.prefixes.index import PrefixIndex
 from valkyrie.tables.prefixes.merging import replaced, require_known
-from valkyrie.tables.prefixes.rank_rows import checked_rows_by_rank, stored_rows, taken
-from valkyrie.tables.prefixes.single import one_key, one_prefix
+from valkyrie.tables.prefixes.rank_rows import checked_rows_by_rank, rows_of, stored_rows, taken
+from valkyrie.tables.prefixes.scans import PrefixScans
+from valkyrie.tables.prefixes.single import one_prefix
 from valkyrie.tables.prefixes.stats import PrefixTableStats
 from valkyrie.tables.prefixes.wildcard_index import WildcardIndex
 from valkyrie.tables.stored_table import StoredTable
-from valkyrie.typing import AnyArray, Errors, Int32Array, Int64Array, OnDuplicate, PrefixKind
+from valkyrie.typing import AnyArray, Errors, Int32Array, OnDuplicate, PrefixKind
 
 __all__ = ["PrefixTable"]
 
 _ITEMS_AT_ONCE = 4096
 
 
-class PrefixTable(StoredTable, PrefixTableReader):
+class PrefixTable(StoredTable, ContainingPrefixes, PrefixScans, PrefixTableReader):
     """An immutable table from prefixes to rows, searched for the longest that a query begins with.
 
     Made by `build`, `valkyrie.load` or `from_columns`. Safe to share between threads and across a fork.
@@ -55,16 +58,21 @@ class PrefixTable(StoredTable, PrefixTableReader):
     content = "prefix_table"
     section_kind = "index"
 
-    __slots__ = ("_build_seconds", "_chains", "_depths", "_index", "_rows", "_sum")
+    __slots__ = ("_build_seconds", "_chains", "_header", "_index", "_rows", "_sum")
 
     def __init__(self, index: PrefixIndex, rows: Int32Array | None, *, build_seconds: float = float("nan")) -> None:
         """Take an index and the rows of its ranks (None: the ranks themselves); use `build`."""
+        check_cpu_level()
         self._index = index
         self._rows = rows
         self._build_seconds = build_seconds
-        self._depths: Int32Array | None = None
         self._chains: PrefixChains | None = None
         self._sum: ContentSum | None = None
+        header = np.zeros(1, records.PREFIX_TABLE_HEADER)
+        header["kind"] = records.PREFIX_KINDS.index(self.kind)
+        header["entries"] = len(self)
+        header["wildcards"] = self._wildcards
+        self._header = freeze(header)
 
     @classmethod
     def build(
@@ -90,6 +98,7 @@ class PrefixTable(StoredTable, PrefixTableReader):
         rows : array-like of int, length n, optional
             Row of each prefix, from 0 to 2**31 - 1; several may share one. By default the position of the prefix.
         kind : {"bytes", "path", "digits", "suffix", "ip", "bits"}
+            What the prefixes are, and so what it means to begin with one: see the module.
         lengths : array-like of int or int, optional
             How many leading bits count, with "bits" and with arrays of addresses.
         strict : bool
@@ -102,7 +111,19 @@ class PrefixTable(StoredTable, PrefixTableReader):
 
         Raises
         ------
-        DuplicateKeyError, KeyTypeError, CapacityError, ArgumentError
+        DuplicateKeyError
+            Two prefixes are equal; the first few are named.
+        KeyTypeError
+            A null, or prefixes of another kind.
+        CapacityError
+            Too many prefixes, or one that is too long.
+        ArgumentError
+            A malformed prefix (the first is named), or an argument that cannot be.
+
+        Notes
+        -----
+        One thread builds; others may run meanwhile. Two prefixes of a path are equal if they differ by one ``/`` at the end
+        only, two domains by one dot or by case.
         """
         return cls.build_counted(
             prefixes, rows, kind=kind, lengths=lengths, strict=strict, wildcards=wildcards, on_duplicate=on_duplicate
@@ -131,11 +152,6 @@ class PrefixTable(StoredTable, PrefixTableReader):
         return table, given
 
     @property
-    def kind(self) -> PrefixKind:
-        """What the prefixes are."""
-        return self._index.kind
-
-    @property
     def _wildcards(self) -> bool:
         return isinstance(self._index, WildcardIndex)
 
@@ -144,9 +160,7 @@ class PrefixTable(StoredTable, PrefixTableReader):
         """The row of each rank: int32, shape (n,), read-only."""
         if self._rows is not None:
             return self._rows
-        ranks = np.arange(len(self), dtype=np.int32)
-        ranks.flags.writeable = False
-        return ranks
+        return read_only(np.arange(len(self), dtype=np.int32))
 
     @property
     def arena(self) -> Mapping[str, AnyArray]:
@@ -155,8 +169,8 @@ class PrefixTable(StoredTable, PrefixTableReader):
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all arrays."""
-        return self._index.nbytes + (0 if self._rows is None else int(self._rows.nbytes))
+        """Bytes of all `arrays`: of those in `to_columns`, and with wildcards of what says which rule wins."""
+        return sum(int(array.nbytes) for array in self.arrays())
 
     @property
     def stats(self) -> PrefixTableStats:
@@ -165,7 +179,7 @@ class PrefixTable(StoredTable, PrefixTableReader):
         return PrefixTableStats(
             entries=n,
             kind=self.kind,
-            deepest=int(self._depth().max(initial=0)),
+            deepest=int(self._index.depths.max(initial=0)),
             longest=int(self._index.lengths.max(initial=0)),
             index_bytes_per_entry=self._index.index_nbytes / n if n else float("nan"),
             bytes_per_entry=self.nbytes / n if n else float("nan"),
@@ -192,121 +206,93 @@ class PrefixTable(StoredTable, PrefixTableReader):
         ----------
         keys : array-like, length n
             In any container. "ip": text, `ipaddress` objects, uint32 (IPv4), or 16 bytes in network order (IPv6). "digits": text
-            or integers. "bits": uint64. The others: text or bytes.
+            or integers. "bits": uint64, or Python ints in a list. The others: text or bytes.
         missing : int
             Stands where no prefix matches, the key is null or malformed.
         return_length : bool
-            Also give the length of the prefix that matched: in bits, digits or bytes.
+            Also give the length of the prefix that matched: in bits, digits or bytes. Of paths and suffixes the ``/`` or the
+            dot that ends them does not count, since a key may lack it: "/api/" is 4 long, "/" and "" 0, "//" is 1 long.
         errors : {"coerce", "raise"}
             Whether malformed text is a miss, or an error that names the first.
         out : ndarray of int32, shape (n,), optional
-            Where rows are written; not memory of `keys`.
+            Where rows are written; not memory of `keys`. It is checked before anything is searched.
         threads : int or None
             How many threads look up; None is all.
 
         Returns
         -------
         rows : ndarray of int32, shape (n,)
+            `out`, if there is one; otherwise a new array.
         lengths : ndarray of int32, shape (n,)
             With `return_length` only; -1 where no prefix matches.
 
         Raises
         ------
-        KeyTypeError, ArgumentError
+        KeyTypeError
+            The keys are of another kind, or a text has no UTF-8 form.
+        ArgumentError
+            An argument that cannot be, or malformed text with ``errors="raise"``.
+
+        Notes
+        -----
+        Any thread may call; the GIL is released while kernels search.
         """
         missing = checked_missing(missing)
         check_errors(errors)
-        ranks = self._index.match(keys, errors=errors, threads=thread_count(threads)).ranks
+        ranks = self._index.match(keys, errors=errors, threads=thread_count(threads), out=out).ranks
         lengths = taken(self._index.lengths, ranks, -1) if return_length else None
-        rows = self._rows_of(ranks, missing)
-        if out is not None:
-            check_out(out, len(rows), keys)
-            out[:] = rows
-            rows = out
+        rows = rows_of(self._rows, ranks, missing)
         return rows if lengths is None else (rows, lengths)
 
     def get_many(self, prefixes: Any, *, lengths: Any = None, missing: int = -1) -> Int32Array:
-        """The rows of prefixes themselves, `missing` where one is not in the table: int32, shape (n,). As `build` takes them."""
-        return self._rows_of(self._index.find(prefixes, check_lengths(lengths, self.kind)), checked_missing(missing))
+        """The rows of prefixes themselves.
+
+        Parameters
+        ----------
+        prefixes : array-like, length n
+            As `build` takes them.
+        lengths : array-like of int or int, optional
+            How many leading bits count, with "bits" and with arrays of addresses.
+        missing : int
+            Stands where a prefix is not in the table.
+
+        Returns
+        -------
+        ndarray of int32, shape (n,)
+
+        Raises
+        ------
+        KeyTypeError
+            A null, or prefixes of another kind.
+        ArgumentError
+            A malformed prefix: the first is named. (Of one alone, `get` says that it is not in the table.)
+        """
+        return rows_of(self._rows, self._index.find(prefixes, check_lengths(lengths, self.kind)), checked_missing(missing))
 
     def match(self, key: Any) -> tuple[Any, int] | None:
-        """The longest prefix that one key begins with, as `items` gives it, and its row; None if there is none."""
+        """The longest prefix that one key begins with.
+
+        Parameters
+        ----------
+        key : str, bytes, int, `ipaddress` address, or numpy scalar
+            As `lookup` takes it.
+
+        Returns
+        -------
+        prefix : str, bytes or tuple
+            As `items` gives it.
+        row : int
+            Or None instead of both, if no prefix matches.
+
+        Raises
+        ------
+        KeyTypeError
+            The key is of another kind.
+        """
         rank = self._index.reader.rank_of(key)
         if rank < -1:
             rank = self._rank(key)
         return None if rank < 0 else next(self.items(rank, rank + 1))
-
-    def all_matches(self, key: Any) -> Int32Array:
-        """The rows of all prefixes that one key begins with, shortest first: int32."""
-        rank = self._index.reader.rank_of(key)
-        if rank < -1:
-            rank = self._rank(key)
-        if self._chains is None:
-            self._chains = PrefixChains(self._index.parents, self._rows)
-        return np.array(self._chains.of(rank), np.int32)
-
-    def all_matches_many(
-        self, keys: Any, *, errors: Errors = "coerce", threads: int | None = 1
-    ) -> tuple[Int64Array, Int32Array]:
-        """The rows of all prefixes that each key begins with, shortest first.
-
-        Returns
-        -------
-        offsets : ndarray of int64, shape (n + 1,)
-        rows : ndarray of int32
-            Those of key i are ``rows[offsets[i]:offsets[i + 1]]``.
-        """
-        check_errors(errors)
-        ranks = self._index.match(keys, errors=errors, threads=thread_count(threads)).ranks
-        offsets = np.zeros(len(ranks) + 1, np.int64)
-        np.cumsum(taken(self._depth(), ranks, 0), out=offsets[1:])
-        matched = np.empty(int(offsets[-1]), np.int32)
-        parents, open_ = self._index.parents, np.flatnonzero(ranks >= 0)
-        at, ranks = offsets[1:][open_] - 1, ranks[open_]
-        while len(ranks):
-            matched[at] = ranks
-            ranks = parents[ranks]
-            on = ranks >= 0
-            at, ranks = at[on] - 1, ranks[on]
-        return offsets, self._rows_of(matched, -1)
-
-    def enumerate(self, prefix: Any, limit: int | None = None) -> Int32Array:
-        """The rows of the prefixes that lie under one, itself included, in sorted order: int32; at most `limit` of them."""
-        keys, lengths = one_prefix(prefix, self.kind)
-        lo, hi = self.range_many(keys, lengths=lengths)
-        end = int(hi[0]) if limit is None else min(int(hi[0]), int(lo[0]) + max(0, int(limit)))
-        if self._rows is not None:
-            return self._rows[lo[0] : end].copy()
-        return np.arange(lo[0], end, dtype=np.int32)
-
-    def enumerate_many(self, prefixes: Any, *, lengths: Any = None) -> tuple[Int64Array, Int32Array]:
-        """The rows of the prefixes that lie under each, itself included, in sorted order.
-
-        Returns
-        -------
-        offsets : ndarray of int64, shape (n + 1,)
-        rows : ndarray of int32
-            Those of prefix i are ``rows[offsets[i]:offsets[i + 1]]``.
-        """
-        lo, hi = self._index.ranges(prefixes, check_lengths(lengths, self.kind))
-        offsets = np.zeros(len(lo) + 1, np.int64)
-        np.cumsum(hi - lo, dtype=np.int64, out=offsets[1:])
-        out: Int32Array = large_result(int(offsets[-1]), np.int32)
-        gather.expand_ranges(lo, offsets, self._rows, out)
-        return offsets, out
-
-    def count_many(self, prefixes: Any, *, lengths: Any = None) -> Int32Array:
-        """How many prefixes lie under each, itself included: int32, shape (n,)."""
-        lo, hi = self._index.ranges(prefixes, check_lengths(lengths, self.kind))
-        count: Int32Array = hi - lo
-        return count
-
-    def range_many(self, prefixes: Any, *, lengths: Any = None) -> tuple[Int32Array, Int32Array]:
-        """The ranks ``[lo, hi)`` of the prefixes that lie under each, itself included: two int32 arrays of shape (n,).
-
-        No copy is made of what lies there: ``rows_by_rank[lo:hi]`` are its rows.
-        """
-        return self._index.ranges(prefixes, check_lengths(lengths, self.kind))
 
     def replace(
         self, prefixes: Any, rows: Any, *, lengths: Any = None, on_duplicate: OnDuplicate = "error", threads: int | None = 1
@@ -319,6 +305,10 @@ class PrefixTable(StoredTable, PrefixTableReader):
             As `build` takes them.
         rows : array-like of int, length m
         on_duplicate : {"error", "first", "last"}
+
+            Which of equal prefixes counts.
+        threads : int or None
+            Checked, and that is all: see the notes.
 
         Raises
         ------
@@ -350,12 +340,16 @@ class PrefixTable(StoredTable, PrefixTableReader):
         errors: Literal["raise", "ignore"] = "raise",
         threads: int | None = 1,
     ) -> Self:
-        """A table in which prefixes are not; what lies under them stays. Arguments as `replace`.
+        """A table in which prefixes are not; what lies under them stays.
 
         Parameters
         ----------
+        prefixes, lengths
+            As `build` takes them; it does not matter if one stands there twice.
         errors : {"raise", "ignore"}
-            Whether a prefix that is not in the table is an error.
+            Whether a prefix that is not in the table is an error. A malformed one always is.
+        threads : int or None
+            As in `replace`.
 
         Raises
         ------
@@ -376,13 +370,18 @@ class PrefixTable(StoredTable, PrefixTableReader):
 
     def arrays(self) -> tuple[AnyArray, ...]:
         """All arrays, as they lie in memory."""
-        own = tuple(self._index.to_columns().values())
+        own = (self._header, *self._index.arrays())
         return own if self._rows is None else (*own, self._rows)
 
     def changes_since(self, other: PrefixTable, differ: Differ | None = None) -> KeyChanges:
         """What became of each prefix of another table in this one; those with wildcards and those without have none in common.
 
-        Rows are compared, unless `differ` says which lead elsewhere.
+        Parameters
+        ----------
+        other : PrefixTable
+            Of any kind: prefixes of another kind are other prefixes.
+        differ : callable, optional
+            Says which rows lead elsewhere; by default those that differ.
         """
         return prefix_changes((other._index, other.rows_by_rank), (self._index, self.rows_by_rank), differ)
 
@@ -395,7 +394,17 @@ class PrefixTable(StoredTable, PrefixTableReader):
     def items(self, start: int = 0, stop: int | None = None) -> Iterator[tuple[Any, int]]:
         """Prefixes and their rows in sorted order, of all ranks or of a range of them, as `range_many` gives it.
 
-        Networks and digits come as text, bits as (word, length), text as str, or bytes where it is not UTF-8.
+        Parameters
+        ----------
+        start, stop : int
+            Ranks, as in a slice.
+
+        Yields
+        ------
+        prefix : str, bytes or tuple
+            Networks and digits as text, bits as (word, length), text as str, or bytes where it is not UTF-8. Paths and domains
+            are without the ``/`` or dot at their end, unless they would then end with another: "//" stays.
+        row : int
         """
         begin, end, _ = slice(start, stop).indices(len(self))
         for at in range(begin, end, _ITEMS_AT_ONCE):
@@ -404,20 +413,20 @@ class PrefixTable(StoredTable, PrefixTableReader):
             yield from zip(self._index.prefixes(ranks), rows.tolist(), strict=True)
 
     def warm_up(self) -> bool:
-        """Compile the kernels now rather than in the first large batch; whether they are compiled then.
+        """Compile the kernels now rather than in the first large batch.
 
-        They are kept on disk, so the next process loads them in a tenth of a second. Without numba, or with
-        ``VALKYRIE_JIT=0``, there is nothing to compile.
+        They are kept on disk, so the next process loads them in a tenth of a second. Any thread may call; one compiles.
+
+        Returns
+        -------
+        bool
+            Whether they are compiled then: not without numba, or with ``VALKYRIE_JIT=0``.
         """
         return self._index.warm_up()
 
     def to_columns(self) -> dict[str, AnyArray]:
         """The arrays of the table by name, for storing."""
-        header = np.zeros(1, records.PREFIX_TABLE_HEADER)
-        header["kind"] = records.PREFIX_KINDS.index(self.kind)
-        header["entries"] = len(self)
-        header["wildcards"] = self._wildcards
-        columns = {"header": freeze(header)} | {f"search/{name}": values for name, values in self._index.to_columns().items()}
+        columns = {"header": self._header} | {f"search/{name}": values for name, values in self._index.to_columns().items()}
         return columns if self._rows is None else columns | {"rows": self._rows}
 
     @classmethod
@@ -428,6 +437,8 @@ class PrefixTable(StoredTable, PrefixTableReader):
         ------
         SnapshotFormatError
             They are no prefix table. What lookups read is checked to lie inside the arrays, not to make sense.
+        ArgumentError
+            They are not by name.
         """
         index = stored_index(columns)
         return cls(index, checked_rows_by_rank(columns.get("rows"), index.n))
@@ -448,10 +459,15 @@ class PrefixTable(StoredTable, PrefixTableReader):
         self._index.check(sample)
 
     def locate(self, keys: Any, *, errors: Errors = "coerce", threads: int = 1) -> Located:
-        """The rows of keys, -1 where there is none, and the container that results go back into; as `lookup_many`."""
+        """The rows of keys, -1 where there is none, and the container that results go back into; otherwise as `lookup_many`.
+
+        Raises
+        ------
+        KeyTypeError, ArgumentError
+        """
         check_errors(errors)
         ranks, box = self._index.match(keys, errors=errors, threads=threads)
-        return Located(self._rows_of(ranks, -1), box)
+        return Located(rows_of(self._rows, ranks, -1), box)
 
     def __repr__(self) -> str:
         return f"PrefixTable({len(self):,} prefixes of kind {self.kind!r}, {self.nbytes:,} bytes)"
@@ -459,29 +475,17 @@ class PrefixTable(StoredTable, PrefixTableReader):
     def _repr_html_(self) -> str:
         return f"<b>PrefixTable</b>{self.stats._repr_html_()}"
 
-    def _rank(self, key: Any) -> int:
-        if isinstance(key, list | tuple | np.ndarray):
-            raise KeyTypeError(f"key: one key is needed, got {type(key).__name__}", hint="Use lookup_many for several")
-        return int(self._index.match(one_key(key, self.kind), errors="coerce", threads=1).ranks[0])
+    def _noted_chains(self) -> PrefixChains:
+        if self._chains is None:
+            self._chains = PrefixChains(self._index.parents, self._rows)
+        return self._chains
 
     def _find(self, prefix: Any) -> int:
-        keys, lengths = one_prefix(prefix, self.kind)
-        return int(self._index.find(keys, lengths)[0])
-
-    def _rows_of(self, ranks: Int32Array, missing: int) -> Int32Array:
-        if self._rows is not None:
-            return taken(self._rows, ranks, missing)
-        if missing != -1:
-            ranks[ranks < 0] = missing
-        return ranks
-
-    def _depth(self) -> Int32Array:
-        """How many prefixes contain each, itself among them, by rank."""
-        if self._depths is None:
-            parents = self._index.parents
-            depths, above = np.ones(len(parents), np.int32), parents
-            while (inside := above >= 0).any():
-                depths[inside] += 1
-                above = np.where(inside, parents[above], np.int32(-1))
-            self._depths = depths
-        return self._depths
+        """The rank of one prefix that the reader does not take; -1 for what can be no prefix."""
+        if prefix is None or (isinstance(prefix, str) and self.kind != "bits" and not is_encodable(prefix)):
+            return -1
+        try:
+            keys, lengths = one_prefix(prefix, self.kind)
+            return int(self._index.find(keys, lengths)[0])
+        except ArgumentError:  # malformed: so it is in no table
+            return -1

@@ -94,7 +94,7 @@ class RouteTable(StoredTable):
             _check_name(name)
         raw_keys, own = frame.column(key), {key}
         index: IdTable | PrefixTable
-        if kind in PREFIX_KINDS:
+        if isinstance(kind, str) and kind in PREFIX_KINDS:
             if isinstance(lengths, str):
                 own.add(lengths)
                 lengths = frame.column(lengths)
@@ -219,8 +219,36 @@ class RouteTable(StoredTable):
 
     def record(self, row: int) -> dict[str, Any]:
         """The record of one row of the payload; values as `route` gives them, all None for a row that the payload has not."""
-        at = np.array([row], np.int32)
-        return {name: _scalar(*column.take(at, 1)) for name, column in self._payload.items()}
+        return self.record_many([row])[0]
+
+    def record_many(self, rows: Any, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        """The records of rows of the payload, each as `record` gives it.
+
+        Parameters
+        ----------
+        rows : array-like of int, length n
+            All values are None for a row that the payload has not.
+        columns : sequence of str, optional
+            Names of columns; by default all.
+
+        Returns
+        -------
+        list of dict, length n
+
+        Raises
+        ------
+        UnknownColumnError
+
+        Notes
+        -----
+        Each column is gathered once for all rows. Any thread may call.
+        """
+        names = self.column_names if columns is None else list(columns)
+        for name in names:
+            require_column(self.column_names, name)
+        at = np.asarray(rows, np.int32)
+        values = [_python_values(*self._payload[name].take(at, 1)) for name in names]
+        return [dict(zip(names, record, strict=True)) for record in zip(*values, strict=True)] if names else [{} for _ in at]
 
     def replace(
         self, keys: Any, rows: Any, *, lengths: Any = None, on_duplicate: OnDuplicate = "error", threads: int | None = 1
@@ -383,10 +411,10 @@ def _below(columns: Mapping[str, AnyArray], prefix: str) -> dict[str, AnyArray]:
     return {name.removeprefix(prefix): values for name, values in columns.items() if name.startswith(prefix)}
 
 
-def _scalar(values: Any, missing: Any) -> Any:
-    if missing is not None and missing[0]:
-        return None
-    return python_value(values.to_objects()[0] if hasattr(values, "to_objects") else values[0])
+def _python_values(values: Any, missing: Any) -> list[Any]:
+    items = values.to_objects() if hasattr(values, "to_objects") else values
+    absent = [False] * len(items) if missing is None else missing.tolist()
+    return [None if nothing else python_value(item) for item, nothing in zip(items, absent, strict=True)]
 
 
 def _text(raw: AnyArray | None) -> str:

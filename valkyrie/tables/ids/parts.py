@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from valkyrie import records
-from valkyrie._native import freeze
+from valkyrie._native import frozen
 from valkyrie.errors import SnapshotFormatError
 from valkyrie.typing import AnyArray
 
@@ -127,4 +127,4 @@ def _expect(columns: Mapping[str, AnyArray], name: str, dtype: np.dtype[Any], *,
         raise SnapshotFormatError(f"the id table has no {name}")
     if not isinstance(array, np.ndarray) or array.dtype != dtype or array.ndim != 1:
         raise SnapshotFormatError(f"the {name} of the id table are of dtype {getattr(array, 'dtype', None)} instead of {dtype}")
-    return freeze(array) if array.flags.writeable else array
+    return frozen(array)

@@ -18,7 +18,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from valkyrie._native import Block, IdTableReader, freeze, id_patch
+from valkyrie._native import Block, IdTableReader, freeze, frozen, id_patch
 from valkyrie.errors import SnapshotFormatError
 from valkyrie.tables.ids.build import FLAT_UP_TO, build_from_keys
 from valkyrie.tables.ids.keys import BuildKeys
@@ -174,7 +174,7 @@ class Patch:
                 raise SnapshotFormatError(f"the {name} rows of the changes of an id table are no list of int32")
             if int(values.min(initial=0)) < -1:
                 raise SnapshotFormatError(f"the {name} rows of the changes of an id table hold a negative row")
-            rows.append(freeze(values) if values.flags.writeable or not values.flags.c_contiguous else values)
+            rows.append(frozen(values))
         parts = IdTableParts.from_columns(columns)
         if (parts.kind, parts.is_signed) != (base.kind, base.is_signed):
             raise SnapshotFormatError("the changes of the id table are of another kind", hint="Build and save it again")

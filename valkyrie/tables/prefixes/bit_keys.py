@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from valkyrie._native import read_only
 from valkyrie.arrays import KeyColumn, ListBox, key_column
 from valkyrie.errors import ArgumentError, KeyTypeError
-from valkyrie.tables.prefixes.keys import WordColumn, WordPrefixes, leading_ones, prefix_lengths, read_only, refuse_nulls
+from valkyrie.tables.prefixes.keys import WordColumn, WordPrefixes, leading_ones, prefix_lengths, refuse_nulls
+from valkyrie.tables.prefixes.malformed import refused_at
 from valkyrie.typing import UInt64Array
 
 __all__ = ["bit_prefixes", "bit_queries"]
@@ -20,7 +22,7 @@ def bit_queries(keys: Any, *, argument: str = "keys") -> WordColumn:
     Parameters
     ----------
     keys : array-like, length n
-        uint64, in any container that `key_column` reads, or Python ints from 0 to 2**64 - 1.
+        uint64, in any container that `key_column` reads, or Python ints from 0 to 2**64 - 1 in a list or an array of objects.
     argument : str
         Name of the caller's argument, for messages.
 
@@ -68,17 +70,12 @@ def bit_prefixes(prefixes: Any, lengths: Any, *, strict: bool = True, argument: 
     kept = words & leading_ones(bits)
     beyond = kept != words
     if strict and beyond.any():
-        position, count = int(np.argmax(beyond)), int(beyond.sum())
+        position = int(np.argmax(beyond))
         value, length = int(words[position]), int(bits[position])
-        raise ArgumentError(
-            f"{argument}: {value:#018x}/{length} at position {position} has bits set behind its length: the prefix is "
-            f"{int(kept[position]):#018x}" + (f" ({count} in all)" if count > 1 else ""),
-            hint="Align it to the left, or clear such bits with strict=False",
-            argument=argument,
-            position=position,
-            value=value,
-            count=count,
-        )
+        problem = f"has bits set behind its length: the prefix is {int(kept[position]):#018x}"
+        mend = "Align it to the left, or clear such bits with strict=False"
+        shown = f"{value:#018x}/{length}"
+        raise refused_at(argument, position, shown, problem, mend, count=int(beyond.sum()), value=value)
     return WordPrefixes(column.n, kept, bits)
 
 
@@ -96,10 +93,14 @@ def _words(keys: Any, argument: str) -> tuple[KeyColumn, UInt64Array]:
             argument=argument,
             got=what,
         )
+    of_objects = isinstance(column.box, ListBox) or str(getattr(keys, "dtype", "")) == "object"
+    for number in set(map(type, keys)) if of_objects else ():
+        if issubclass(number, np.integer) and np.dtype(number) != np.uint64:
+            raise _other_width(np.dtype(number), argument)
     if values.dtype.newbyteorder("=") == np.uint64:
         return column, np.require(values, np.uint64, ["C_CONTIGUOUS", "ALIGNED"])
     # of Python ints, which have no width, only the value counts
-    if isinstance(column.box, ListBox) or str(getattr(keys, "dtype", "")) == "object":
+    if of_objects:
         negative = values < 0
         if negative.any():
             position = int(np.argmax(negative))
@@ -110,9 +111,13 @@ def _words(keys: Any, argument: str) -> tuple[KeyColumn, UInt64Array]:
                 position=position,
             )
         return column, values.astype(np.uint64)
-    raise KeyTypeError(
-        f"{argument}: words of bits are uint64, got {values.dtype}",
+    raise _other_width(values.dtype, argument)
+
+
+def _other_width(dtype: np.dtype[Any], argument: str) -> KeyTypeError:
+    return KeyTypeError(
+        f"{argument}: words of bits are uint64, got {dtype}",
         hint="Bits count from the left: widen to uint64 and shift them up, as in x.astype('uint64') << 16 for 48 bits",
         argument=argument,
-        got=str(values.dtype),
+        got=str(dtype),
     )

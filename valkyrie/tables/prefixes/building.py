@@ -31,7 +31,7 @@ def built_index(
     ------
     DuplicateKeyError, KeyTypeError, CapacityError, ArgumentError
     """
-    index_type = _INDEXES.get(kind)
+    index_type = _INDEXES.get(kind) if isinstance(kind, str) else None
     if index_type is None:
         raise ArgumentError(f"kind: {kind!r} is not a kind of prefixes", hint=f"Use one of {', '.join(_INDEXES)}")
     if on_duplicate not in _POLICIES:
@@ -63,8 +63,12 @@ def stored_index(columns: Mapping[str, AnyArray]) -> PrefixIndex:
 
     Raises
     ------
-    SnapshotFormatError
+    SnapshotFormatError, ArgumentError
     """
+    if not isinstance(columns, Mapping):
+        raise ArgumentError(
+            f"columns: arrays by name are needed, got {type(columns).__name__}", hint="Give what to_columns() gave"
+        )
     header = columns.get("header")
     if not isinstance(header, np.ndarray) or header.dtype != records.PREFIX_TABLE_HEADER or header.shape != (1,):
         raise SnapshotFormatError("the prefix table has no header", hint="Build and save the table again")

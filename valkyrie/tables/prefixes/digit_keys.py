@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from valkyrie._native import addresses
+from valkyrie._native import addresses, read_only
 from valkyrie.arrays import KeyColumn, key_column
-from valkyrie.arrays.texts import Texts
-from valkyrie.errors import ArgumentError, KeyTypeError
+from valkyrie.errors import KeyTypeError
 from valkyrie.parallel import run, thread_count
 from valkyrie.tables.located import check_errors
-from valkyrie.tables.prefixes.keys import WordColumn, WordPrefixes, read_only, refuse_nulls
-from valkyrie.tables.prefixes.malformed import malformed_rows, parse_texts, row_text, value_count
+from valkyrie.tables.prefixes.keys import WordColumn, WordPrefixes, refuse_nulls
+from valkyrie.tables.prefixes.malformed import malformed_rows, parse_texts, refused_at, row_text, value_count
+from valkyrie.arrays.texts import Texts
 from valkyrie.typing import BoolArray, Errors, UInt8Array, UInt64Array
 
 __all__ = ["MOST_DIGITS", "digit_prefixes", "digit_queries"]
@@ -85,17 +85,11 @@ def digit_prefixes(prefixes: Any, *, argument: str = "prefixes") -> WordPrefixes
         words, counts = words[column.codes], counts[column.codes]
     longer = counts == addresses.MORE_DIGITS
     if longer.any():
-        position, count = int(np.argmax(longer)), int(longer.sum())
+        position = int(np.argmax(longer))
         text = row_text(column, position)
-        raise ArgumentError(
-            f"{argument}: {text!r} at position {position} has more than {MOST_DIGITS} digits"
-            + (f" ({count} in all)" if count > 1 else ""),
-            hint=f"A prefix has at most {MOST_DIGITS}; use kind='bytes' for longer ones",
-            argument=argument,
-            position=position,
-            value=text,
-            count=count,
-        )
+        problem = f"has more than {MOST_DIGITS} digits"
+        mend = f"A prefix has at most {MOST_DIGITS}; use kind='bytes' for longer ones"
+        raise refused_at(argument, position, repr(text), problem, mend, count=int(longer.sum()), value=text)
     return WordPrefixes(column.n, words, counts)
 
 

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import fields
+from functools import cached_property
 from typing import Any, ClassVar, NamedTuple, NoReturn, Self
 
 import numpy as np
 
-from valkyrie._native import PrefixReader
+from valkyrie._native import PrefixReader, read_only
 from valkyrie.arrays import Container
 from valkyrie.errors import ArgumentError, DuplicateKeyError, KeyTypeError, SnapshotFormatError
 from valkyrie.tables.content_sum import ContentSum
+from valkyrie.tables.located import check_out
 from valkyrie.typing import AnyArray, BoolArray, Errors, Int32Array, Int64Array, OnDuplicate, PrefixKind
 
-__all__ = ["BuiltIndex", "Matches", "PrefixIndex", "raise_duplicate_prefixes", "ranks_of_rows", "without_duplicates"]
+__all__ = ["BuiltIndex", "Matches", "PrefixIndex", "Queries", "raise_duplicate_prefixes", "without_duplicates"]
 
 _NAMED = 3
 _WRITTEN_AT_ONCE = 4096
@@ -37,6 +40,27 @@ class Matches(NamedTuple):
 
     ranks: Int32Array
     box: Container
+
+
+class Queries(NamedTuple):
+    """Queries that were read and wait to be searched.
+
+    Attributes
+    ----------
+    column : IpColumn, WordColumn or KeyColumn
+        Its `n`, `box`, `nulls` and `codes` say how answers go back.
+    values : int
+        How many values there are to search: rows, or entries of a dictionary.
+    bad : ndarray of bool, shape (values,), optional
+        Values that are malformed.
+    search : callable
+        Writes the rank of the longest match of each value to an array of int32, shape (values,); anything where `bad`.
+    """
+
+    column: Any
+    values: int
+    bad: BoolArray | None
+    search: Callable[[Int32Array], None]
 
 
 class BuiltIndex(NamedTuple):
@@ -96,26 +120,61 @@ class PrefixIndex(ABC):
     @property
     @abstractmethod
     def lengths(self) -> Int32Array:
-        """Length of each prefix by rank, in its unit: bits, digits or bytes."""
+        """Length of each prefix by rank, in its unit: bits, digits or bytes. Computed when first asked for, and kept."""
 
     @property
     @abstractmethod
     def parents(self) -> Int32Array:
-        """Rank of the next shorter prefix that contains each, -1 if none."""
+        """Rank of the next shorter prefix that contains each, -1 if none. Computed when first asked for, and kept."""
+
+    @cached_property
+    def depths(self) -> Int32Array:
+        """How many prefixes contain each, itself among them, by rank. Computed when first asked for, and kept."""
+        depths, above = np.ones(self.n, np.int32), self.parents
+        while (inside := above >= 0).any():
+            depths[inside] += 1
+            above = np.where(inside, self.parents[above], np.int32(-1))
+        return read_only(depths)
 
     @property
     @abstractmethod
     def index_nbytes(self) -> int:
         """Bytes that a longest-match lookup needs."""
 
-    @property
-    @abstractmethod
-    def nbytes(self) -> int:
-        """Bytes of all arrays."""
+    def arrays(self) -> tuple[AnyArray, ...]:
+        """All arrays, as they lie in memory: those that are stored, and what was made of them for searching."""
+        return tuple(self.to_columns().values())
 
     @abstractmethod
-    def match(self, keys: Any, *, errors: Errors, threads: int) -> Matches:
-        """The longest match of each query, from any container."""
+    def queries(self, keys: Any, *, errors: Errors, threads: int) -> Queries:
+        """Read queries from any container; nothing is searched yet."""
+
+    def match(self, keys: Any, *, errors: Errors, threads: int, out: Int32Array | None = None) -> Matches:
+        """The longest match of each query, from any container.
+
+        Parameters
+        ----------
+        out : ndarray of int32, shape (n,), optional
+            Where ranks are written; checked before anything is searched.
+
+        Raises
+        ------
+        KeyTypeError, ArgumentError
+        """
+        column, values, bad, search = self.queries(keys, errors=errors, threads=threads)
+        if out is not None:
+            check_out(out, column.n, keys, *(getattr(column, field.name) for field in fields(column)))
+        ranks = np.empty(column.n, np.int32) if out is None else out
+        found = ranks if column.codes is None else np.empty(values, np.int32)
+        search(found)
+        if bad is not None:
+            found[bad] = -1
+        if column.codes is not None:
+            # A null has code -1 and no place in the dictionary; an empty dictionary has no place at all.
+            np.take(np.append(found, np.int32(-1)), column.codes, out=ranks, mode="wrap")
+        elif column.nulls is not None:
+            ranks[column.nulls] = -1
+        return Matches(ranks, column.box)
 
     @abstractmethod
     def find(self, prefixes: Any, lengths: Any) -> Int32Array:
@@ -189,29 +248,6 @@ class PrefixIndex(ABC):
 
 def _senseless(what: str) -> SnapshotFormatError:
     return SnapshotFormatError(f"the prefix table makes no sense: {what}", hint="Build and save it again")
-
-
-def ranks_of_rows(
-    values: Int32Array, bad: BoolArray | None, codes: Int32Array | None, nulls: BoolArray | None
-) -> Int32Array:
-    """Ranks of the rows of a column from those of its values.
-
-    Parameters
-    ----------
-    values : ndarray of int32, shape (m,)
-        Changed where `bad`.
-    bad : ndarray of bool, shape (m,), optional
-    codes : ndarray of int32, shape (n,), optional
-        Of a dictionary-encoded column; -1 where null.
-    nulls : ndarray of bool, shape (n,), optional
-    """
-    if bad is not None:
-        values[bad] = -1
-    if codes is not None:
-        return np.take(np.append(values, np.int32(-1)), codes, mode="wrap")
-    if nulls is not None:
-        values[nulls] = -1
-    return values
 
 
 def without_duplicates(

@@ -13,7 +13,7 @@ from valkyrie._scan.compiled import Kernel
 from valkyrie._scan.interval_tree import find_intervals, find_ipv6
 from valkyrie.errors import SnapshotFormatError
 from valkyrie.tables.prefixes.interval_tree import IntervalTree
-from valkyrie.tables.prefixes.order import OrderedPrefixes, PrefixOrder, read_only, stored_column
+from valkyrie.tables.prefixes.order import OrderedPrefixes, PrefixOrder, kernel_array, stored_column
 from valkyrie.typing import AnyArray, Int32Array, Int64Array, UInt8Array, UInt64Array
 
 __all__ = ["Ipv6Prefixes", "Uint64Prefixes"]
@@ -75,7 +75,7 @@ class Uint64Prefixes(OrderedPrefixes):
         """
         tree = self.tree
         find = _FIND_UINT64.choose(len(queries), self._warm)
-        find(read_only(queries, np.uint64), tree.words, tree.steps, tree.ranks, out)
+        find(kernel_array(queries, np.uint64), tree.words, tree.steps, tree.ranks, out)
 
     def warm_up(self) -> bool:
         """Compile the lookup now; whether it is compiled then."""
@@ -100,7 +100,7 @@ class Uint64Prefixes(OrderedPrefixes):
 
     def _warm(self, function: Callable[..., Any]) -> None:
         tree = self.tree
-        function(read_only(np.empty(0, np.uint64), np.uint64), tree.words, tree.steps, tree.ranks, np.empty(0, np.int32))
+        function(kernel_array(np.empty(0, np.uint64), np.uint64), tree.words, tree.steps, tree.ranks, np.empty(0, np.int32))
 
 
 class Ipv6Prefixes(OrderedPrefixes):
@@ -181,7 +181,7 @@ class Ipv6Prefixes(OrderedPrefixes):
             Contiguous and aligned; not the memory of `queries`.
         """
         find = _FIND_IPV6.choose(len(out), self._warm)
-        find(read_only(queries, np.uint64)[: 2 * len(out)], *self._arguments, out)
+        find(kernel_array(queries, np.uint64)[: 2 * len(out)], *self._arguments, out)
 
     def warm_up(self) -> bool:
         """Compile the lookup now; whether it is compiled then."""
@@ -221,7 +221,7 @@ class Ipv6Prefixes(OrderedPrefixes):
         return cls(order, _stored_tree(columns, -len(bounds), len(high)), bounds, last, ranks)
 
     def _warm(self, function: Callable[..., Any]) -> None:
-        function(read_only(np.empty(0, np.uint64), np.uint64), *self._arguments, np.empty(0, np.int32))
+        function(kernel_array(np.empty(0, np.uint64), np.uint64), *self._arguments, np.empty(0, np.int32))
 
 
 def _painted_tree(starts: UInt64Array, lengths: UInt8Array, labels: Int32Array | None) -> IntervalTree:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from valkyrie._native import IpReader
+from valkyrie._native import IpReader, read_only
 from valkyrie.errors import ArgumentError
 from valkyrie.parallel import run
 from valkyrie.tables.content_sum import ContentSum, record_sum
-from valkyrie.tables.prefixes.index import BuiltIndex, Matches, PrefixIndex, ranks_of_rows, without_duplicates
+from valkyrie.tables.prefixes.index import BuiltIndex, PrefixIndex, Queries, without_duplicates
 from valkyrie.tables.prefixes.interval_prefixes import Ipv6Prefixes
 from valkyrie.tables.prefixes.ip_keys import ip_queries
 from valkyrie.tables.prefixes.ip_networks import ip_prefixes
@@ -81,26 +82,24 @@ class IpIndex(PrefixIndex):
     def n(self) -> int:
         return self.v4.n + self.v6.n
 
-    @property
+    @cached_property
     def lengths(self) -> Int32Array:
-        return np.concatenate([self.v4.lengths, self.v6.lengths]).astype(np.int32)
+        return read_only(np.concatenate([self.v4.lengths, self.v6.lengths], dtype=np.int32))
 
-    @property
+    @cached_property
     def parents(self) -> Int32Array:
-        above = self.v6.parents
-        return np.concatenate([self.v4.parents, np.where(above < 0, above, above + np.int32(self.v4.n))])
+        above = self.v6.order.parents()
+        above = np.where(above < 0, above, above + np.int32(self.v4.n))
+        return read_only(np.concatenate([self.v4.order.parents(), above]))
 
     @property
     def index_nbytes(self) -> int:
         return sum(engine.index_nbytes for engine in (self.v4, self.v6) if engine.n)
 
-    @property
-    def nbytes(self) -> int:
-        return sum(engine.nbytes for engine in (self.v4, self.v6) if engine.n)
-
-    def match(self, keys: Any, *, errors: Errors, threads: int) -> Matches:
+    def queries(self, keys: Any, *, errors: Errors, threads: int) -> Queries:
         column = ip_queries(keys, errors=errors, threads=threads)
-        return Matches(ranks_of_rows(self._ranks(column, threads), column.bad, column.codes, column.nulls), column.box)
+        values = len(column.v4) if column.v4 is not None else len(column.v6) // 2 if column.v6 is not None else 0
+        return Queries(column, values, column.bad, lambda out: self._search(column, out, threads))
 
     def find(self, prefixes: Any, lengths: Any) -> Int32Array:
         given = ip_prefixes(prefixes, lengths)
@@ -165,25 +164,22 @@ class IpIndex(PrefixIndex):
     def warm_up(self) -> bool:
         return all([self.v4.warm_up(), self.v6.warm_up()])
 
-    def _ranks(self, column: IpColumn, threads: int) -> Int32Array:
-        """Ranks of the values of a column."""
-        m = len(column.v4) if column.v4 is not None else len(column.v6) // 2 if column.v6 is not None else 0
+    def _search(self, column: IpColumn, out: Int32Array, threads: int) -> None:
+        """Write the ranks of the values of a column."""
         if column.family is None:
-            out = np.empty(m, np.int32)
             if column.v4 is not None:
                 self._lookup4(column.v4, out, threads)
             elif column.v6 is not None:
                 self._lookup6(column.v6, out, threads)
-            return out
+            return
         assert column.v4 is not None
         assert column.v6 is not None
-        out = np.full(m, -1, np.int32)
+        out[:] = -1
         for family, values, lookup in ((4, column.v4, self._lookup4), (6, column.v6.view("V16"), self._lookup6)):
             at = np.flatnonzero(column.family == family)
             some = np.empty(len(at), np.int32)
             lookup(np.ascontiguousarray(values[at]).view(np.uint32 if family == 4 else np.uint64), some, threads)
             out[at] = some
-        return out
 
     def _lookup4(self, queries: AnyArray, out: Int32Array, threads: int) -> None:
         run(lambda a, b: self.v4.lookup(queries[a:b], out[a:b]), len(out), threads=threads, chunk=_chunk(len(out), threads))

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from valkyrie._native import read_only
 from valkyrie.arrays import Container, KeyColumn, key_column
 from valkyrie.arrays.libraries import loaded
 from valkyrie.errors import KeyTypeError
@@ -21,7 +22,7 @@ from valkyrie.parallel import thread_count
 from valkyrie.tables.located import check_errors
 from valkyrie.tables.prefixes.ip_containers import ip_objects, packed_column
 from valkyrie.tables.prefixes.ip_values import IpValues
-from valkyrie.tables.prefixes.keys import IpColumn, any_of, read_only
+from valkyrie.tables.prefixes.keys import IpColumn, any_of
 from valkyrie.tables.prefixes.malformed import malformed, malformed_rows, parse_texts, value_count
 from valkyrie.typing import AnyArray, BoolArray, Errors, UInt8Array
 

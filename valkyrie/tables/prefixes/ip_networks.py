@@ -15,7 +15,8 @@ from valkyrie.errors import ArgumentError
 from valkyrie.tables.prefixes.ip_containers import ip_objects, packed_column
 from valkyrie.tables.prefixes.ip_keys import ip_queries, no_address, texts_of
 from valkyrie.tables.prefixes.keys import IpPrefixes, leading_ones, prefix_lengths, refuse_nulls
-from valkyrie.tables.prefixes.malformed import malformed_rows, parse_texts, value_count
+from valkyrie.tables.prefixes.malformed import malformed_rows, parse_texts, refused_at, value_count
+from valkyrie.arrays.texts import Texts
 from valkyrie.typing import AnyArray, BoolArray, UInt8Array, UInt32Array
 
 __all__ = ["ip_prefixes"]
@@ -191,13 +192,6 @@ def _refuse_host_bits(given: _Networks, beyond: BoolArray, argument: str) -> NoR
     packed = given.v6[16 * position : 16 * position + 16].tobytes()
     address = ipaddress.ip_address(int(given.v4[position]) if given.family[position] == 4 else packed)
     network = ipaddress.ip_network((address, length), strict=False)
-    more = f" ({count} in all)" if count > 1 else ""
-    raise ArgumentError(
-        f"{argument}: {address}/{length} at position {position} has bits set behind its length: the network is {network}{more}",
-        hint="Correct it, or clear such bits with strict=False",
-        argument=argument,
-        position=position,
-        value=f"{address}/{length}",
-        network=str(network),
-        count=count,
-    )
+    shown, problem = f"{address}/{length}", f"has bits set behind its length: the network is {network}"
+    mend = "Correct it, or clear such bits with strict=False"
+    raise refused_at(argument, position, shown, problem, mend, count=count, value=shown, network=str(network))

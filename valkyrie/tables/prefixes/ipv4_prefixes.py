@@ -13,7 +13,7 @@ from valkyrie._scan.compiled import Kernel
 from valkyrie._scan.ipv4 import find_ipv4
 from valkyrie.errors import SnapshotFormatError
 from valkyrie.tables.prefixes.interval_tree import IntervalTree
-from valkyrie.tables.prefixes.order import OrderedPrefixes, PrefixOrder, read_only, stored_column
+from valkyrie.tables.prefixes.order import OrderedPrefixes, PrefixOrder, kernel_array, stored_column
 from valkyrie.typing import AnyArray, Int32Array, Int64Array, UInt8Array, UInt32Array
 
 __all__ = ["Ipv4Prefixes"]
@@ -98,7 +98,7 @@ class Ipv4Prefixes(OrderedPrefixes):
         out : ndarray of int32, shape (n,)
             Contiguous and aligned; not the memory of `queries`.
         """
-        _FIND.choose(len(queries), self._warm)(read_only(queries, np.uint32), *self._arguments, out)
+        _FIND.choose(len(queries), self._warm)(kernel_array(queries, np.uint32), *self._arguments, out)
 
     def warm_up(self) -> bool:
         """Compile the lookup now; whether it is compiled then."""
@@ -141,7 +141,7 @@ class Ipv4Prefixes(OrderedPrefixes):
         return cls(order, root, nodes, leaves, deep)
 
     def _warm(self, function: Callable[..., Any]) -> None:
-        function(read_only(np.empty(0, np.uint32), np.uint32), *self._arguments, np.empty(0, np.int32))
+        function(kernel_array(np.empty(0, np.uint32), np.uint32), *self._arguments, np.empty(0, np.int32))
 
 
 def _last_slot(nodes: AnyArray) -> Int64Array:

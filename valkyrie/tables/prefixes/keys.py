@@ -12,13 +12,16 @@ matches a prefix that is longer than itself.
 
 from __future__ import annotations
 
+import reprlib
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 
+from valkyrie._native import read_only
 from valkyrie.arrays import Container, key_column
 from valkyrie.errors import ArgumentError, KeyTypeError
+from valkyrie.tables.prefixes.malformed import refused_at
 from valkyrie.typing import AnyArray, BoolArray, Int32Array, UInt8Array, UInt32Array, UInt64Array
 
 __all__ = [
@@ -29,11 +32,12 @@ __all__ = [
     "any_of",
     "leading_ones",
     "prefix_lengths",
-    "read_only",
     "refuse_nulls",
 ]
 
-"""What becomes of malformed queries: misses, or an error."""
+
+MOST_BITS = 128
+"""Of the longest prefix there is, one IPv6 address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,13 +196,25 @@ def prefix_lengths(lengths: Any, n: int, most: AnyArray | int, argument: str = "
 
     Raises
     ------
-    ArgumentError, KeyTypeError
+    ArgumentError
         Not n whole numbers, or one that is out of range; its position is named.
+    KeyTypeError
+        One is null.
     """
     if isinstance(lengths, int | np.integer) and not isinstance(lengths, bool):
-        values: AnyArray = np.full(n, min(max(int(lengths), -(2**62)), 2**62), np.int64)
+        limit = most if isinstance(most, int) else int(most.max(initial=0)) or MOST_BITS
+        if not 0 <= lengths <= limit:
+            raise _no_length(int(lengths), 0, limit, argument)
+        values: AnyArray = np.full(n, lengths, np.int64)
     else:
-        column = key_column(lengths, kind="int", argument=argument)
+        try:
+            column = key_column(lengths, kind="int", argument=argument)
+        except (KeyTypeError, ArgumentError) as error:
+            raise ArgumentError(
+                f"{argument} must be whole numbers of bits, one for each prefix or one for all; got {reprlib.repr(lengths)}",
+                hint="The length is how many leading bits count",
+                argument=argument,
+            ) from error
         refuse_nulls(column.nulls, argument)
         if column.n != n:
             raise ArgumentError(
@@ -211,23 +227,13 @@ def prefix_lengths(lengths: Any, n: int, most: AnyArray | int, argument: str = "
     if wrong.size:
         position = int(wrong[0])
         limit = most if isinstance(most, int) else int(most[position])
-        raise ArgumentError(
-            f"{argument}: {int(values[position])} at position {position} is not between 0 and {limit}",
-            hint="The length is how many leading bits count",
-            argument=argument,
-            position=position,
-            value=int(values[position]),
-        )
+        raise _no_length(int(values[position]), position, limit, argument, wrong.size)
     return np.ascontiguousarray(values, np.uint8)
 
 
-def read_only(array: Any) -> Any:
-    """A view of the array that cannot be written; None for None."""
-    if array is None:
-        return None
-    view = array.view()
-    view.flags.writeable = False
-    return view
+def _no_length(value: int, position: int, limit: int, argument: str, count: int = 1) -> ArgumentError:
+    problem, mend = f"is not between 0 and {limit}", "The length is how many leading bits count"
+    return refused_at(argument, position, value, problem, mend, count=count, value=value)
 
 
 def leading_ones(lengths: UInt8Array) -> UInt64Array:

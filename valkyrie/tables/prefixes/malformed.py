@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from valkyrie.errors import ArgumentError
 from valkyrie.parallel import run
 from valkyrie.typing import BoolArray, Errors
 
-__all__ = ["malformed", "malformed_rows", "parse_texts", "row_text", "value_count"]
+__all__ = ["malformed", "malformed_rows", "parse_texts", "refused_at", "row_text", "value_count"]
 
 _CHUNK = 1 << 16
 _SHOWN = 80
@@ -86,14 +87,21 @@ def malformed_rows(
 def malformed(argument: str, what: str, position: int, text: object, count: int, hint: str) -> ArgumentError:
     """The error for text that is not what it should be."""
     shown = f"{text[:_SHOWN]!r}..." if isinstance(text, str | bytes) and len(text) > _SHOWN else repr(text)
+    return refused_at(argument, position, shown, f"is not {what}", hint, count=count, value=text)
+
+
+def refused_at(
+    argument: str, position: int, shown: object, problem: str, hint: str, *, count: int = 1, **data: Any
+) -> ArgumentError:
+    """The error for a value that cannot be used: which and where, what is wrong with it, and how many such there are."""
     more = f" ({count} in all)" if count > 1 else ""
     return ArgumentError(
-        f"{argument}: {shown} at position {position} is not {what}{more}",
+        f"{argument}: {shown} at position {position} {problem}{more}",
         hint=hint,
         argument=argument,
         position=position,
-        value=text,
         count=count,
+        **data,
     )
 
 

@@ -13,21 +13,18 @@ from typing import Any, Self
 
 import numpy as np
 
-from valkyrie._native import freeze, prefix_build
+from valkyrie._native import freeze, prefix_build, read_only
 from valkyrie._scan.interval_tree import bisect
 from valkyrie.errors import SnapshotFormatError
 from valkyrie.tables.prefixes.merging import inserted
 from valkyrie.typing import AnyArray, BoolArray, Int32Array, Int64Array, UInt8Array, UInt64Array
 
-__all__ = ["OrderedPrefixes", "PrefixOrder", "last_addresses", "read_only", "stored_column"]
+__all__ = ["OrderedPrefixes", "PrefixOrder", "kernel_array", "last_addresses", "stored_column"]
 
 
-def read_only(values: AnyArray, dtype: Any) -> AnyArray:
-    """A read-only view, contiguous and aligned; a copy only where it must be one. Kernels are compiled for such arrays
-    alone."""
-    view = np.require(values, dtype, ["C", "A"]).view()
-    view.flags.writeable = False
-    return view
+def kernel_array(values: AnyArray, dtype: Any) -> AnyArray:
+    """The values as kernels are compiled for them: of the type, contiguous, aligned, read-only; a copy only where it must be."""
+    return read_only(np.require(values, dtype, ["C", "A"]))
 
 
 def stored_column(columns: Mapping[str, AnyArray], name: str, dtype: Any) -> AnyArray:
@@ -38,10 +35,18 @@ def stored_column(columns: Mapping[str, AnyArray], name: str, dtype: Any) -> Any
     SnapshotFormatError
     """
     values = columns.get(name)
-    if values is None or values.dtype != np.dtype(dtype) or values.ndim != 1:
-        got = "nothing" if values is None else f"{values.dtype} of shape {values.shape}"
-        raise SnapshotFormatError(f"column {name} must be a list of {np.dtype(dtype)}; got {got}")
-    return read_only(values, dtype)
+    if not isinstance(values, np.ndarray) or values.dtype != np.dtype(dtype) or values.ndim != 1:
+        raise SnapshotFormatError(
+            f"column {name} must be a one-dimensional array of {np.dtype(dtype)}; got {_described(values)}",
+            hint="Build and save the table again, or give the arrays as to_columns() gave them",
+        )
+    return kernel_array(values, dtype)
+
+
+def _described(values: Any) -> str:
+    if isinstance(values, np.ndarray):
+        return f"{values.dtype} of shape {values.shape}"
+    return "nothing" if values is None else type(values).__name__
 
 
 def last_addresses(starts: AnyArray, lengths: UInt8Array) -> AnyArray:

@@ -16,7 +16,13 @@ def one_prefix(prefix: Any, kind: str) -> tuple[Any, Any]:
     if kind == "bits":
         if not isinstance(prefix, tuple) or len(prefix) != 2:
             raise KeyTypeError(f"prefix: a pair (word, length) is needed, got {type(prefix).__name__}", hint="Give both")
-        return [prefix[0]], [prefix[1]]
+        word, length = prefix
+        return [word], length if isinstance(length, int) and not isinstance(length, bool) else [length]
+    if kind == "ip" and isinstance(prefix, int | np.integer | np.void):
+        raise KeyTypeError(
+            f"prefix: an address without a length is no network; got {type(prefix).__name__}",
+            hint="Give text such as 10.0.0.0/8, or an object of ipaddress",
+        )
     return one_key(prefix, kind), None
 
 
@@ -28,6 +34,4 @@ def one_key(key: Any, kind: str) -> Any:
         return np.array([key], np.uint32)
     if kind == "ip" and isinstance(key, np.void):
         return np.array([key])  # bytes, of whatever length, are text
-    if kind == "bits" and isinstance(key, np.integer):
-        return [int(key)]
     return [key]

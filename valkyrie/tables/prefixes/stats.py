@@ -23,7 +23,8 @@ class PrefixTableStats(Statistics):
     longest : int
         Length of the longest: bits, digits or bytes.
     index_bytes_per_entry : float
-        Bytes that a longest-match lookup needs, divided by entries; NaN for an empty table.
+        Bytes that a longest-match lookup needs, of text the texts themselves included, divided by entries; NaN for an empty
+        table.
     bytes_per_entry : float
         Bytes of all arrays, the prefixes themselves and the rows included, divided by entries.
     rows_stored : bool

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from valkyrie import records
-from valkyrie._native import freeze
+from valkyrie._native import freeze, read_only
 from valkyrie.errors import SnapshotFormatError
 from valkyrie.tables.prefixes.text_build import MOST_TEXTS, PAD
 from valkyrie.typing import AnyArray, BoolArray, Int64Array
@@ -97,9 +97,7 @@ def _expected(columns: Mapping[str, AnyArray], name: str) -> AnyArray:
         raise SnapshotFormatError(f"prefixes of text: {name} must be an array of {dtype}, one-dimensional")
     if not (array.flags.c_contiguous and array.ctypes.data % 8 == 0):
         return freeze(array)
-    view = array.view()
-    view.flags.writeable = False
-    return view
+    return read_only(array)
 
 
 def _check(good: object, what: str) -> None:

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from valkyrie._native import TextReader, hashing
+from valkyrie._native import TextReader, hashing, read_only
 from valkyrie.arrays import KeyColumn, key_column
 from valkyrie.arrays.texts import Texts, decode_text, text_piece
 from valkyrie.errors import SnapshotFormatError
 from valkyrie.tables.content_sum import ContentSum, entry_sum
-from valkyrie.tables.prefixes.index import (
-    BuiltIndex,
-    Matches,
-    PrefixIndex,
-    raise_duplicate_prefixes,
-    ranks_of_rows,
-)
+from valkyrie.tables.prefixes.index import BuiltIndex, PrefixIndex, Queries, raise_duplicate_prefixes
 from valkyrie.tables.prefixes.keys import refuse_nulls
 from valkyrie.tables.prefixes.malformed import parse_texts, row_text, value_count
 from valkyrie.tables.prefixes.text_build import FORMS, normalised
 from valkyrie.tables.prefixes.text_prefixes import TextPrefixes
 from valkyrie.typing import AnyArray, BoolArray, Errors, Int32Array, Int64Array, OnDuplicate, PrefixKind, UInt64Array
 
-__all__ = ["TextIndex"]
+__all__ = ["TextIndex", "text_queries"]
 
 
 class TextIndex(PrefixIndex):
@@ -70,10 +65,11 @@ class TextIndex(PrefixIndex):
     def n(self) -> int:
         return self.engine.n
 
-    @property
+    @cached_property
     def lengths(self) -> Int32Array:
+        """Bytes of each prefix without the terminator that its stored form ends with."""
         stored = self.engine.lengths.astype(np.int32)
-        return stored - (stored > 0) if self.engine.form.terminator >= 0 else stored
+        return read_only(stored - (stored > 0) if self.engine.form.terminator >= 0 else stored)
 
     @property
     def parents(self) -> Int32Array:
@@ -83,23 +79,8 @@ class TextIndex(PrefixIndex):
     def index_nbytes(self) -> int:
         return self.engine.index_nbytes
 
-    @property
-    def nbytes(self) -> int:
-        return self.engine.nbytes
-
-    def match(self, keys: Any, *, errors: Errors, threads: int) -> Matches:
-        column = key_column(keys, kind="bytes", lookup="signed")
-        out = np.empty(value_count(column), np.int32)
-        if column.untyped:
-            out[:] = -1
-        else:
-            parse_texts(
-                column,
-                lambda texts, start, stop: self.engine.lookup(texts.address, texts.length, out[start:stop]),
-                threads,
-                "keys",
-            )
-        return Matches(ranks_of_rows(out, None, column.codes, column.nulls), column.box)
+    def queries(self, keys: Any, *, errors: Errors, threads: int) -> Queries:
+        return text_queries(keys, self.engine.lookup, threads)
 
     def find(self, prefixes: Any, lengths: Any) -> Int32Array:
         texts = _whole(_texts(prefixes))
@@ -148,6 +129,21 @@ class TextIndex(PrefixIndex):
 
     def warm_up(self) -> bool:
         return self.engine.warm_up()
+
+
+def text_queries(
+    keys: Any, lookup: Callable[[UInt64Array, UInt64Array, Int32Array], None], threads: int
+) -> Queries:
+    """Read texts to look up; `lookup` writes the ranks of texts, given their addresses and lengths."""
+    column = key_column(keys, kind="bytes", lookup="signed")
+
+    def search(out: Int32Array) -> None:
+        if column.untyped:
+            out[:] = -1
+            return
+        parse_texts(column, lambda texts, a, b: lookup(texts.address, texts.length, out[a:b]), threads, "keys")
+
+    return Queries(column, value_count(column), None, search)
 
 
 def _texts(prefixes: Any) -> KeyColumn:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from valkyrie._native import freeze, prefix_texts
+from valkyrie._native import freeze, prefix_texts, read_only
 from valkyrie._scan import slice_tree
 from valkyrie._scan.compiled import COMPILE_FROM, Kernel
 from valkyrie.tables.prefixes.text_build import TextForm, sorted_texts, tree_columns
@@ -119,8 +119,8 @@ class TextPrefixes:
 
     @property
     def index_nbytes(self) -> int:
-        """Bytes that a search reads beside the texts themselves."""
-        return self.nbytes - int(self.arena.nbytes)
+        """Bytes that a search may read: all, since it ends by comparing with the texts themselves."""
+        return self.nbytes
 
     @property
     def lengths(self) -> AnyArray:
@@ -181,7 +181,7 @@ class TextPrefixes:
             out[:] = -1
             return
         kernel = _LONGEST.choose(len(out), self._warm_longest)
-        kernel(_readonly(address), _readonly(length), *self.form, self._padded, *self._arguments, out)
+        kernel(read_only(address), read_only(length), *self.form, self._padded, *self._arguments, out)
 
     def find(self, address: UInt64Array, length: UInt64Array) -> Int32Array:
         """The rank of each prefix that is stored, -1 for others: int32, shape (m,)."""
@@ -210,18 +210,18 @@ class TextPrefixes:
         kernel = _RANGES.choose(len(low), self._warm_ranges)
         if len(low) >= COMPILE_FROM and not len(self._short_ranks):
             self._short_ranks = freeze(slice_tree.short_ranks(self.nodes, self.groups, self.n))
-        kernel(_readonly(address), _readonly(length), *self.form, *self._arguments, self._short_ranks, low, high)
+        kernel(read_only(address), read_only(length), *self.form, *self._arguments, self._short_ranks, low, high)
 
     def warm_up(self) -> bool:
         """Compile the kernels now; whether there are any then."""
         return all([_LONGEST.warm_up(self._warm_longest), _RANGES.warm_up(self._warm_ranges)])
 
     def _warm_longest(self, function: Callable[..., Any]) -> None:
-        nothing = _readonly(np.empty(0, np.uint64))
+        nothing = read_only(np.empty(0, np.uint64))
         function(nothing, nothing, *self.form, self._padded, *self._arguments, np.empty(0, np.int32))
 
     def _warm_ranges(self, function: Callable[..., Any]) -> None:
-        nothing, ranks = _readonly(np.empty(0, np.uint64)), np.empty(0, np.int32)
+        nothing, ranks = read_only(np.empty(0, np.uint64)), np.empty(0, np.int32)
         function(nothing, nothing, *self.form, *self._arguments, self._short_ranks, ranks, ranks)
 
     def trimmed(self, address: UInt64Array, length: UInt64Array) -> UInt64Array:
@@ -231,10 +231,3 @@ class TextPrefixes:
         out = np.empty(len(length), np.uint64)
         prefix_texts.trim(address, length, self.form.terminator, out)
         return out
-
-
-def _readonly(array: UInt64Array) -> UInt64Array:
-    """A read-only view: to a kernel another type than a writable array, and it is compiled for this one."""
-    view = array.view()
-    view.flags.writeable = False
-    return view

@@ -14,19 +14,21 @@ publicsuffix.org: of the rules that match an exception prevails, else the one wi
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 
-from valkyrie._native import TextReader, freeze, hashing
+from valkyrie._native import TextReader, freeze, frozen, hashing, read_only
 from valkyrie.arrays import key_column
-from valkyrie.arrays.texts import decode_text
-from valkyrie.errors import ArgumentError, KeyTypeError, SnapshotFormatError
+from valkyrie.errors import KeyTypeError, SnapshotFormatError
 from valkyrie.tables.content_sum import ContentSum, entry_sum
-from valkyrie.tables.prefixes.index import BuiltIndex, Matches, PrefixIndex, ranks_of_rows, without_duplicates
+from valkyrie.tables.prefixes.index import BuiltIndex, PrefixIndex, Queries, without_duplicates
 from valkyrie.tables.prefixes.keys import refuse_nulls
-from valkyrie.tables.prefixes.malformed import parse_texts, value_count
-from valkyrie.tables.prefixes.text_index import TextIndex
+from valkyrie.tables.prefixes.malformed import refused_at
+from valkyrie.tables.prefixes.order import stored_column
+from valkyrie.tables.prefixes.text_index import TextIndex, text_queries
+from valkyrie.arrays.texts import decode_text
 from valkyrie.typing import AnyArray, BoolArray, Errors, Int32Array, Int64Array, OnDuplicate, PrefixKind, UInt8Array, UInt64Array
 
 __all__ = ["WildcardIndex"]
@@ -52,10 +54,10 @@ class WildcardIndex(PrefixIndex):
 
     def __init__(self, bases: TextIndex, base_of: Int32Array, sorts: UInt8Array) -> None:
         self.kind = "suffix"
-        self.bases, self.base_of, self.sorts = bases, _kept(base_of), _kept(sorts)
+        self.bases, self.base_of, self.sorts = bases, frozen(base_of), frozen(sorts)
         n = bases.n
-        self._first = np.searchsorted(base_of, np.arange(n + 1)).astype(np.int32)
-        self._at_base, self._beyond = _winners(bases.parents, base_of, sorts)
+        self._first = freeze(np.searchsorted(base_of, np.arange(n + 1)).astype(np.int32))
+        self._at_base, self._beyond = map(freeze, _winners(bases.parents, base_of, sorts))
         self.reader = TextReader(bases.engine.reader_arguments(), winners=(self._at_base, self._beyond))
 
     @classmethod
@@ -74,10 +76,8 @@ class WildcardIndex(PrefixIndex):
 
     @classmethod
     def from_columns(cls, columns: Mapping[str, AnyArray], kind: PrefixKind) -> Self:
-        base_of, sorts = columns.get("base_of"), columns.get("sorts")
         bases = TextIndex.from_columns({name: array for name, array in columns.items() if name not in _OWN}, "suffix")
-        if base_of is None or sorts is None or base_of.dtype != np.int32 or sorts.dtype != np.uint8:
-            raise SnapshotFormatError("the rules of a table with wildcards are missing", hint=_AGAIN)
+        base_of, sorts = stored_column(columns, "base_of", np.int32), stored_column(columns, "sorts", np.uint8)
         inside = len(base_of) == len(sorts) and (base_of >= 0).all() and (base_of < bases.n).all() and (sorts <= _WILDCARD).all()
         rising = inside and (np.diff(base_of.astype(np.int64) * 4 + sorts) > 0).all()
         if not rising or len(np.unique(base_of)) != bases.n:
@@ -91,56 +91,50 @@ class WildcardIndex(PrefixIndex):
     def n(self) -> int:
         return len(self.base_of)
 
-    @property
+    @cached_property
     def lengths(self) -> Int32Array:
         """Bytes of the base of each rule."""
-        return self.bases.lengths[self.base_of]
+        return read_only(self.bases.lengths[self.base_of])
 
-    @property
+    @cached_property
     def parents(self) -> Int32Array:
         """The rule before in the same base, else the last of the base above."""
         parents = np.arange(-1, self.n - 1, dtype=np.int32)
         first = self._first[:-1]
         above = self.bases.parents
         parents[first] = np.where(above < 0, np.int32(-1), self._first[1:][above] - 1)
-        return parents
+        return read_only(parents)
 
     @property
     def index_nbytes(self) -> int:
         return self.bases.index_nbytes + int(self._at_base.nbytes + self._beyond.nbytes)
 
-    @property
-    def nbytes(self) -> int:
-        return self.bases.nbytes + int(self.base_of.nbytes + self.sorts.nbytes)
+    def arrays(self) -> tuple[AnyArray, ...]:
+        return (*super().arrays(), self._first, self._at_base, self._beyond)
 
-    def match(self, keys: Any, *, errors: Errors, threads: int) -> Matches:
-        column = key_column(keys, kind="bytes", lookup="signed")
-        out = np.empty(value_count(column), np.int32)
-        stored = self.bases.engine.lengths.astype(np.int64)
+    def queries(self, keys: Any, *, errors: Errors, threads: int) -> Queries:
+        return text_queries(keys, self._lookup, threads)
 
-        def search(texts: Any, start: int, stop: int) -> None:
-            ranks = out[start:stop]
-            self.bases.engine.lookup(texts.address, texts.length, ranks)
-            if self.n:
-                # A name is its base if nothing is left but the dot of the root; a stored text has a terminator of its own.
-                longer = self.bases.engine.trimmed(texts.address, texts.length).astype(np.int64) + 1 > stored[ranks]
-                ranks[:] = np.where(ranks < 0, -1, np.where(longer, self._beyond[ranks], self._at_base[ranks]))
-
-        if column.untyped:
-            out[:] = -1
-        else:
-            parse_texts(column, search, threads, "keys")
-        return Matches(ranks_of_rows(out, None, column.codes, column.nulls), column.box)
+    def _lookup(self, address: UInt64Array, length: UInt64Array, out: Int32Array) -> None:
+        engine = self.bases.engine
+        engine.lookup(address, length, out)
+        if self.n:
+            # A name is its base if nothing is left but the dot of the root; a stored text has a terminator of its own.
+            longer = engine.trimmed(address, length) + np.uint64(1) > engine.lengths[out]
+            out[:] = np.where(out < 0, -1, np.where(longer, self._beyond[out], self._at_base[out]))
 
     def find(self, prefixes: Any, lengths: Any) -> Int32Array:
         texts, sorts = _parsed(prefixes)
         base = self.bases.find(texts, None) if texts else np.empty(0, np.int32)
-        wanted = base.astype(np.int64) * 4 + sorts
-        rules = self.base_of.astype(np.int64) * 4 + self.sorts
-        at = np.searchsorted(rules, wanted)
-        found = (base >= 0) & (at < self.n)
-        found[found] = rules[at[found]] == wanted[found]
-        return np.where(found, at, -1).astype(np.int32)
+        out = np.full(len(texts), -1, np.int32)
+        if not self.n:
+            return out
+        begin, end = self._first[base], np.where(base < 0, 0, self._first[base + 1])
+        for step in range(len(_MARKS)):  # a base has at most one rule of each sort
+            at = begin + np.int32(step)
+            found = (at < end) & (self.sorts[np.minimum(at, self.n - 1)] == sorts)
+            out[found] = at[found]
+        return out
 
     def ranges(self, prefixes: Any, lengths: Any) -> tuple[Int32Array, Int32Array]:
         """Ranks of the rules whose base lies under each domain; a mark in front of it does not count."""
@@ -178,11 +172,6 @@ _OWN = ("base_of", "sorts")
 _AGAIN = "Build and save the table again"
 
 
-def _kept(array: AnyArray) -> AnyArray:
-    """The array, or a copy that nobody can change."""
-    return freeze(array) if array.flags.writeable else array
-
-
 def _parsed(prefixes: Any) -> tuple[list[str], UInt8Array]:
     """Rules as bases and how they count."""
     column = key_column(prefixes, kind="bytes", argument="prefixes")
@@ -198,12 +187,8 @@ def _parsed(prefixes: Any) -> tuple[list[str], UInt8Array]:
         sorts[position] = _EXCEPTION if text.startswith("!") else _WILDCARD if text.startswith("*.") else _PLAIN
         base = text.removeprefix(_MARKS[sorts[position]])
         if "*" in base or "!" in base or (not base and sorts[position] != _PLAIN):
-            raise ArgumentError(
-                f"prefixes: {text!r} at position {position} is no rule of the public suffix list",
-                hint="A rule is a domain, or one behind '*.' or '!'",
-                position=position,
-                value=text,
-            )
+            mend = "A rule is a domain, or one behind '*.' or '!'"
+            raise refused_at("prefixes", position, repr(text), "is no rule of the public suffix list", mend, value=text)
         texts.append(base)
     return texts, sorts
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from valkyrie._native import WordReader
+from valkyrie._native import WordReader, read_only
 from valkyrie.parallel import run
 from valkyrie.tables.content_sum import ContentSum, record_sum
 from valkyrie.tables.prefixes.bit_keys import bit_prefixes, bit_queries
 from valkyrie.tables.prefixes.digit_keys import digit_prefixes, digit_queries
-from valkyrie.tables.prefixes.index import BuiltIndex, Matches, PrefixIndex, ranks_of_rows, without_duplicates
+from valkyrie.tables.prefixes.index import BuiltIndex, PrefixIndex, Queries, without_duplicates
 from valkyrie.tables.prefixes.interval_prefixes import Uint64Prefixes
 from valkyrie.tables.prefixes.keys import WordPrefixes
 from valkyrie.typing import AnyArray, BoolArray, Errors, Int32Array, Int64Array, OnDuplicate, PrefixKind, UInt8Array
@@ -65,9 +66,9 @@ class WordIndex(PrefixIndex):
     def n(self) -> int:
         return self.engine.n
 
-    @property
+    @cached_property
     def lengths(self) -> Int32Array:
-        return self.engine.lengths.astype(np.int32) // (_BITS_PER_DIGIT if self.kind == "digits" else 1)
+        return read_only(self.engine.lengths.astype(np.int32) // (_BITS_PER_DIGIT if self.kind == "digits" else 1))
 
     @property
     def parents(self) -> Int32Array:
@@ -77,20 +78,18 @@ class WordIndex(PrefixIndex):
     def index_nbytes(self) -> int:
         return self.engine.index_nbytes
 
-    @property
-    def nbytes(self) -> int:
-        return self.engine.nbytes
-
-    def match(self, keys: Any, *, errors: Errors, threads: int) -> Matches:
+    def queries(self, keys: Any, *, errors: Errors, threads: int) -> Queries:
         if self.kind == "digits":
             column = digit_queries(keys, errors=errors, threads=threads)
         else:
             column = bit_queries(keys)
         words = column.words
-        out = np.empty(len(words), np.int32)
-        chunk = min(_CHUNK, max(4096, -(-len(out) // threads)))
-        run(lambda a, b: self.engine.lookup(words[a:b], out[a:b]), len(out), threads=threads, chunk=chunk)
-        return Matches(ranks_of_rows(out, column.bad, column.codes, column.nulls), column.box)
+        chunk = min(_CHUNK, max(4096, -(-len(words) // threads)))
+
+        def search(out: Int32Array) -> None:
+            run(lambda a, b: self.engine.lookup(words[a:b], out[a:b]), len(words), threads=threads, chunk=chunk)
+
+        return Queries(column, len(words), column.bad, search)
 
     def find(self, prefixes: Any, lengths: Any) -> Int32Array:
         given = _read(prefixes, lengths, self.kind)
