@@ -24,7 +24,7 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from valkyrie import records
-from valkyrie._native import PrefixChains, PrefixTableReader, freeze, gather, large_result
+from valkyrie._native import PrefixChains, PrefixTableReader, freeze, gather, large_result, prefix_build
 from valkyrie.errors import ArgumentError, KeyTypeError
 from valkyrie.parallel import thread_count
 from valkyrie.tables.changes import KeyChanges
@@ -475,10 +475,7 @@ class PrefixTable(StoredTable, PrefixTableReader):
     def _depth(self) -> Int32Array:
         """How many prefixes contain each, itself among them, by rank."""
         if self._depths is None:
-            parents = self._index.parents
-            depths, above = np.ones(len(parents), np.int32), parents
-            while (inside := above >= 0).any():
-                depths[inside] += 1
-                above = np.where(inside, parents[above], np.int32(-1))
+            depths = np.empty(len(self), np.int32)
+            prefix_build.count_open(self._index.parents, depths)
             self._depths = depths
         return self._depths
