@@ -184,6 +184,18 @@ def parents_of_pairs(const uint64_t[::1] high not None, const uint64_t[::1] low 
             top.index = <int32_t>i
 
 
+def count_open(const int32_t[:] parents not None, int32_t[::1] depths not None):
+    """How many prefixes contain each, itself among them, from the parents, which come before their children; -1 is none."""
+    cdef Py_ssize_t n = parents.shape[0], i
+    cdef int32_t parent
+    if depths.shape[0] != n:
+        raise ValueError("depths must be as many as parents")
+    with nogil:
+        for i in range(n):
+            parent = parents[i]
+            depths[i] = depths[parent] + 1 if 0 <= parent < i else 1
+
+
 cdef inline bint put(Painted *p, uint64_t last, int32_t label) noexcept nogil:
     """Paint up to and with `last`; False if there is no room."""
     if p.n > 0 and p.label[p.n - 1] == label:

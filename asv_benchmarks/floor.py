@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import shutil
-import subprocess
-import tempfile
 import time
 import weakref
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+
+from .compiler import compile_c
 
 LINE_BYTES = 64
 LEVELS = {"t0": 0, "t1": 1, "none": 2}
@@ -21,29 +19,14 @@ DISTANCES = (16, 32, 64, 128)
 
 @functools.cache
 def compile_floor() -> ctypes.CDLL:
-    """Compile ``floor.c`` with the system's C compiler and load it.
+    """Compile ``floor.c`` and load it.
 
     Raises
     ------
     RuntimeError
         If there is no compiler, or it fails.
     """
-    compiler = shutil.which("cc")
-    if compiler is None:
-        raise RuntimeError("the floor needs a C compiler (cc)")
-    directory = Path(tempfile.mkdtemp(prefix="valkyrie-floor-"))
-    library = directory / "floor.so"
-    source = Path(__file__).with_name("floor.c")
-    try:
-        subprocess.run(
-            [compiler, "-O3", "-march=native", "-shared", "-fPIC", "-o", library, source],
-            check=True, capture_output=True, text=True,
-        )  # fmt: skip
-        loaded = ctypes.CDLL(str(library))
-    except subprocess.CalledProcessError as error:
-        raise RuntimeError(f"the floor does not compile: {error.stderr}") from error
-    finally:
-        shutil.rmtree(directory)
+    loaded = compile_c("floor.c")
     loaded.floor_allocate.restype = ctypes.c_void_p
     loaded.floor_allocate.argtypes = [ctypes.c_size_t]
     loaded.floor_free.argtypes = [ctypes.c_void_p]

@@ -271,6 +271,7 @@ static inline int32_t vk_text_rank(const vk_texts *t, const uint8_t *p, int64_t 
     int64_t size = n + (t->terminator >= 0), depth, common, position, known;
     int32_t rank = 0, ended;
     uint64_t word, found;
+    const uint8_t *near;
     int below, goes_on;
     vk_slice_group group;
     if (t->n == 0) return -1;
@@ -293,6 +294,10 @@ static inline int32_t vk_text_rank(const vk_texts *t, const uint8_t *p, int64_t 
         if (!goes_on || group.link < 0) break;
         known += known == depth ? 8 : 0;
         node = t->nodes + group.link;
+        /* Most nodes have a few texts, side by side: the one that will be compared comes while the node does. */
+        near = t->arena + t->texts[group.first].offset + depth;
+        __builtin_prefetch(near);
+        __builtin_prefetch(near + 64);
     }
     if (below) {
         rank = group.first;
@@ -310,6 +315,7 @@ static inline int32_t vk_text_rank(const vk_texts *t, const uint8_t *p, int64_t 
         common = common < size ? common : size;
     } else {
         known += known == depth ? 8 : 0;
+        if (t->texts[rank].parent >= 0) __builtin_prefetch(t->texts + t->texts[rank].parent); /* while the text comes */
         common = vk_common_from(t, p, n, size, known, t->arena + t->texts[rank].offset, t->texts[rank].length);
     }
 climb:

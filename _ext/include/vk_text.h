@@ -10,23 +10,81 @@
 #endif
 
 #if defined(__SSE2__)
-/* Which of 16 bytes are not NUL, the first in bit 0. */
-static inline uint32_t vk_used16(__m128i bytes) {
+/* Which of 16, 32 or 64 bytes are not NUL, the first in bit 0. */
+static inline uint32_t vk_used_of(__m128i bytes) {
     return 0xFFFFu ^ (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_setzero_si128()));
+}
+
+static inline uint32_t vk_used16(const uint8_t *p) { return vk_used_of(_mm_loadu_si128((const __m128i *)p)); }
+
+static inline uint32_t vk_used32(const uint8_t *p) {
+#if defined(__AVX2__)
+    return ~(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_loadu_si256((const __m256i *)p), _mm256_setzero_si256()));
+#else
+    return vk_used16(p) | vk_used16(p + 16) << 16;
+#endif
+}
+
+static inline uint64_t vk_used64(const uint8_t *p) {
+#if defined(__AVX512BW__)
+    return _mm512_test_epi8_mask(_mm512_loadu_si512(p), _mm512_set1_epi8(-1));
+#else
+    return vk_used32(p) | (uint64_t)vk_used32(p + 32) << 32;
+#endif
+}
+
+/* Whether a byte from place i of a field is not NUL; it has 64 bytes or more. */
+static inline int vk_used_from(const uint8_t *field, int64_t i, int64_t width) {
+    uint64_t used = 0;
+    for (; i + 64 <= width; i += 64) used |= vk_used64(field + i);
+    if (i < width) used |= vk_used64(field + width - 64) >> (64 - (width - i));
+    return used != 0;
+}
+
+/* How far the last byte that is not NUL reaches in `lower` and then `upper`, of which bit 63 is that of place `end` - 1; both are
+ * computed, since which one it is cannot be foreseen. */
+static inline int64_t vk_last_used(uint64_t lower, int64_t lower_end, uint64_t upper, int64_t end) {
+    int64_t in_lower = lower_end - __builtin_clzll(lower | 1), in_upper = end - __builtin_clzll(upper | 1);
+    in_lower = lower ? in_lower : lower_end - 64;
+    return upper ? in_upper : in_lower;
+}
+
+/* `vk_fixed_length` of a field of 64 bytes or more. Most texts are much shorter than the longest, which the field was made for, so
+ * the end is looked for from the front, in steps of 128 bytes. What is behind it is read too, as fast as memory comes and without
+ * a branch on it: there may be text behind a NUL. Then the end is looked for from the back. */
+static inline int64_t vk_wide_length(const uint8_t *field, int64_t width) {
+    int64_t i, end, at;
+    uint64_t lower, upper;
+    for (i = 0; i + 128 <= width; i += 128) {
+        lower = vk_used64(field + i);
+        upper = vk_used64(field + i + 64);
+        if (upper >> 63) continue;
+        if (vk_used_from(field, i + 128, width)) break;
+        return vk_last_used(lower, i + 64, upper, i + 128);
+    }
+    for (end = width; end >= 64; end = at) {
+        at = end >= 128 ? end - 128 : 0;
+        lower = vk_used64(field + at);
+        upper = vk_used64(field + end - 64);
+        if (lower | upper) return vk_last_used(lower, at + 64, upper, end);
+    }
+    while (end > 0 && field[end - 1] == 0) end--;
+    return end;
 }
 #endif
 
-/* Length of a fixed-width field: numpy pads with NULs at the end, and they are not part of the text. Fields of 16 to 32 bytes, as
- * names mostly are, take no branch on their content. */
+/* Length of a fixed-width field: numpy pads with NULs at the end, and they are not part of the text; NULs before others are. Fields
+ * of 16 to 64 bytes, as names mostly are, take no branch on their content. */
 static inline int64_t vk_fixed_length(const uint8_t *field, int64_t width) {
     uint64_t word;
 #if defined(__SSE2__)
-    while (width >= 16) {
-        int64_t lower = width >= 32 ? width - 32 : 0;
-        word = (uint64_t)vk_used16(_mm_loadu_si128((const __m128i *)(field + width - 16))) << (width - 16 - lower);
-        word |= vk_used16(_mm_loadu_si128((const __m128i *)(field + lower)));
-        if (word) return lower + 64 - __builtin_clzll(word);
-        width = lower;
+    if (width >= 64) return vk_wide_length(field, width);
+    if (width >= 16) {
+        if (width >= 32)
+            word = vk_used32(field) | (uint64_t)vk_used32(field + width - 32) << (width - 32);
+        else
+            word = vk_used16(field) | (uint64_t)vk_used16(field + width - 16) << (width - 16);
+        return word ? 64 - __builtin_clzll(word) : 0;
     }
 #endif
     while (width >= 8) {
@@ -64,10 +122,10 @@ static inline int64_t vk_ascii_from_ucs4(const uint8_t *field, int64_t width, ui
         for (; i < lower; i += 16) _mm_storeu_si128((__m128i *)(out + i), vk_narrow16(field + 4 * i, &seen));
         bytes = vk_narrow16(field + 4 * lower, &seen);
         _mm_storeu_si128((__m128i *)(out + lower), bytes);
-        used = vk_used16(bytes);
+        used = vk_used_of(bytes);
         bytes = vk_narrow16(field + 4 * (width - 16), &seen);
         _mm_storeu_si128((__m128i *)(out + width - 16), bytes);
-        used |= (uint64_t)vk_used16(bytes) << (width - 16 - lower);
+        used |= (uint64_t)vk_used_of(bytes) << (width - 16 - lower);
         seen = _mm_or_si128(seen, _mm_srli_si128(seen, 8));
         all = (uint32_t)_mm_cvtsi128_si32(_mm_or_si128(seen, _mm_srli_si128(seen, 4)));
         if (all >= 0x80) return -1;

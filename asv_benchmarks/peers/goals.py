@@ -7,6 +7,7 @@ from typing import Literal
 
 BEST = "best peer"
 FLOOR = "floor"
+C_TWIN = "the same in C"
 ITSELF = ""
 
 
@@ -94,6 +95,7 @@ PREFIX_ROWS: tuple[Row, ...] = (
     *_one("ip6", "IPv6 address as text"),
     *_held("ip6", "IPv6", 20.0),
     Row("prefix-mac", "MAC, 24/28/36 bits, 45e3, 90 % inside", (Goal("numpy", 8.5, 25.0), Goal(FLOOR))),
+    Row("prefix-mac-kernel", "the same, the search alone: numba's code", (Goal(C_TWIN),)),
     *_one("mac", "64-bit number"),
     *_held("mac", "MAC"),
     Row("prefix-phones", "E.164, 0.32e6 prefixes, 90 % inside",

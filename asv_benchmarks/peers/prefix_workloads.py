@@ -5,6 +5,7 @@ from __future__ import annotations
 from .. import prefix_data, prefix_sources
 from ..prefix_data import PrefixSet
 from .prefix_batches import PrefixWorkload, address_texts, batch, building, held_bytes, single
+from .prefix_kernels import kernel
 from .prefix_ranges import listed, ranges
 
 N_PATHS = 900_000
@@ -50,7 +51,7 @@ PREFIX_WORKLOADS: tuple[PrefixWorkload, ...] = (
         batch("prefix-ip6", 90), single("prefix-ip6-one"), held_bytes("prefix-ip6-bytes"),
     )),
     PrefixWorkload("prefix-mac", prefix_data.macs, (
-        batch("prefix-mac", 90), single("prefix-mac-one"), held_bytes("prefix-mac-bytes"),
+        batch("prefix-mac", 90), kernel("prefix-mac-kernel"), single("prefix-mac-one"), held_bytes("prefix-mac-bytes"),
     )),
     PrefixWorkload("prefix-phones", prefix_data.phones, (
         batch("prefix-phones", 90), single("prefix-phones-one"), held_bytes("prefix-phones-bytes"),

@@ -197,6 +197,17 @@ def test_build_refuses_what_is_not_sorted():
         prefix_build.parents_of_pairs(many, many, np.full(200, 128, np.uint8), np.empty(200, np.int32))
 
 
+def test_depths_are_counted_along_parents():
+    parents = np.array([-1, 0, 1, 1, 0, -1, 5], np.int32)
+    depths = np.empty(7, np.int32)
+    prefix_build.count_open(parents, depths)
+    assert depths.tolist() == [1, 2, 3, 3, 2, 1, 2]
+    prefix_build.count_open(np.array([0, 7, 3, -9, 3], np.int32), depths[:5])  # what is no parent before it counts as none
+    assert depths[:5].tolist() == [1, 1, 1, 1, 2]
+    with pytest.raises(ValueError, match="depths"):
+        prefix_build.count_open(parents, depths[:3])
+
+
 def test_building_and_small_batches_load_no_compiler():
     code = """
 import sys

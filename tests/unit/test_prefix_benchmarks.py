@@ -19,7 +19,7 @@ if str(CHECKOUT) not in sys.path:
     sys.path.append(str(CHECKOUT))
 
 from asv_benchmarks import data, prefix_data, prefix_sources  # noqa: E402
-from asv_benchmarks.peers import goals, prefix_batches, prefix_ranges, prefix_start, prefix_workloads, report  # noqa: E402
+from asv_benchmarks.peers import goals, prefix_batches, prefix_kernels, prefix_ranges, prefix_start, prefix_workloads, report  # noqa: E402
 from asv_benchmarks.peers.entrants import WrongAnswerError, check  # noqa: E402
 from asv_benchmarks.peers.measurement import OURS, Measurement, Settings  # noqa: E402
 from asv_benchmarks.peers.prefix_batches import Entrants, PrefixWorkload, measure_prefixes  # noqa: E402
@@ -141,6 +141,7 @@ def test_written_networks_are_those_that_ipaddress_reads() -> None:
         (prefix_batches.building("prefix-nested-build"), "ip4"),
         (prefix_batches.held_bytes("prefix-ip6-bytes"), "ip6"),
         (prefix_batches.single("prefix-mac-one"), "bits"),
+        (prefix_kernels.kernel("prefix-mac-kernel", M), "bits"),
         (prefix_ranges.ranges("prefix-range-3", 3, 500), "bytes"),
         (prefix_ranges.listed("prefix-rows-3", 3, 500), "bytes"),
     ],

@@ -178,6 +178,13 @@ def test_bits_are_aligned_to_the_left(rng):
     assert table.get_many(np.array([0xAA << 56], np.uint64), lengths=8).tolist() == [9]
 
 
+def test_as_many_levels_as_prefixes():
+    table = vk.PrefixTable.build(["a" * n for n in range(3000, 0, -1)], kind="bytes")
+    assert table.stats.deepest == 3000
+    offsets, rows = table.all_matches_many(["a" * 2999 + "b", "b"])
+    assert (offsets.tolist(), rows.tolist()) == ([0, 2999, 2999], list(range(2999, 0, -1)))
+
+
 def test_public_names_say_how_deep_and_how_large(networks):
     stats = networks.stats
     assert (stats.entries, stats["kind"], stats.deepest, stats.longest) == (7, "ip", 3, 128)

@@ -48,3 +48,17 @@ def test_padding_of_bytes_is_no_text(level, rng):
         address, length = np.empty((2, len(array)), np.uint64)
         strings.of_fixed(array.view(np.uint8).reshape(len(array), width), address, length)
         assert length.tolist() == [len(item) for item in array.tolist()], width
+
+
+@pytest.mark.parametrize("level", cpu_levels())
+@pytest.mark.parametrize("width", [1, 8, 15, 16, 31, 32, 33, 63, 64, 65, 100, 127, 128, 129, 191, 192, 193, 256, 360])
+def test_the_end_of_bytes_is_found_at_every_place(level, width):
+    ends = np.arange(width + 1)
+    filled = (np.arange(width) < ends[:, None]).astype(np.uint8)
+    alone = (np.arange(width) == ends[:, None] - 1).astype(np.uint8)  # NULs before it belong to the text
+    apart = alone | (np.arange(width) < np.minimum(ends[:, None], 3))
+    address, length = np.empty((2, width + 1), np.uint64)
+    for fields in (filled, alone, apart):
+        kernel("strings", level).of_fixed(fields, address, length)
+        assert np.array_equal(length, ends)
+        assert np.array_equal(np.diff(address), np.full(width, width))

@@ -94,6 +94,20 @@ def test_nothing_is_read_beside_a_query_or_an_array(kind):
                     assert (low[0], high[0]) == naive.range(text)
 
 
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("kind", ["bytes", "path", "suffix"])
+def test_the_first_byte_that_differs_is_found_at_every_place(kind, way):
+    whole = bytes(97 + i * i % 23 for i in range(150))
+    for stem in (b"", whole[:3], whole[:11]):
+        prefixes = [stem + b"z" * 80, *(stem + whole[:n] for n in (9, 64, 65, 140, 150))]
+        lengths = (62, 63, 64, 65, 100, 127, 128, 129, 150)
+        cut = [(stem + whole)[:n] for n in lengths]
+        queries = cut + [text[:i] + b"!" + text[i + 1 :] for text in cut for i in range(len(text))]
+        engine = build(prefixes, kind).engine
+        with one_way(engine, way):
+            NaivePrefixes(prefixes, kind).assert_answers(engine, queries)
+
+
 def test_both_forms_agree_on_a_batch_of_any_length():
     texts = [b"/%d/%d" % (i % 90, i) for i in range(1500)]
     engine = build(texts, "path").engine

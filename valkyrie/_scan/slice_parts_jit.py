@@ -15,6 +15,7 @@ from valkyrie._scan.vector import (
     byte_swap,
     compiled,
     count_le_at,
+    differing64,
     field,
     inlined,
     item,
@@ -23,6 +24,7 @@ from valkyrie._scan.vector import (
     load32,
     load64,
     prefetch_at,
+    trailing_zeros,
 )
 
 __all__ = [
@@ -36,6 +38,7 @@ __all__ = [
     "address_of",
     "comes_after",
     "common_from",
+    "common_with_root",
     "equal_bytes",
     "folded",
     "group_first",
@@ -139,6 +142,13 @@ def common_from(address, n, size, depth, terminator, backwards, fold, text, most
     """How many of the first `most` bytes a text shares with the stored one; the first `depth` are known to agree."""
     most = min(most, size)
     whole = min(most, n) - 8
+    if n >= LINE and not (backwards or fold):
+        while depth < min(most, n):
+            at = min(depth, n - LINE)  # the last bytes come with some that are known: nothing is read behind them
+            differ = differing64(address + np.uint64(at), text + np.uint64(at)) >> np.uint64(depth - at)
+            if differ != 0:
+                return min(depth + np.int64(trailing_zeros(differ)), most)
+            depth = at + LINE
     differ = np.uint64(0)
     while depth <= whole:
         if backwards:
@@ -157,6 +167,14 @@ def common_from(address, n, size, depth, terminator, backwards, fold, text, most
             return min(depth + equal_bytes(differ), most)
         depth += 8
     return most
+
+
+@inlined
+def common_with_root(address, n, size, terminator, backwards, fold, text, depth):
+    """How many of the first `depth` bytes, which all stored texts share, a text has; `text` is one of them."""
+    if n >= 8 and depth <= 8 and not (backwards or fold):
+        return min(np.int64(trailing_zeros(load64(address) ^ load64(text))) >> 3, depth)
+    return common_from(address, n, size, 0, terminator, backwards, fold, text, depth)
 
 
 @inlined

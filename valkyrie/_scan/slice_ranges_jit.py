@@ -22,6 +22,7 @@ from valkyrie._scan.slice_parts_jit import (
     address_of,
     comes_after,
     common_from,
+    common_with_root,
     group_first,
     group_link,
     leaf_of,
@@ -165,9 +166,8 @@ def prefix_ranges(
             size = n + ends if n > 0 else 0
             behind = max(size - d, 0)
             if d > 0:
-                same = common_from(
-                    address[begin + k], n, size, 0, terminator, backwards, fold, arena + text_offset(texts, 0), d
-                )  # fmt: skip
+                text = arena + text_offset(texts, 0)
+                same = common_with_root(address[begin + k], n, size, terminator, backwards, fold, text, d)
                 behind = behind if same == min(d, size) else -1
             word = slice_at(address[begin + k], n, d, terminator, backwards, fold) if behind > 0 else np.uint64(0)
             unused = np.uint64(max(64 - 8 * max(behind, 1), 0))

@@ -18,6 +18,7 @@ from valkyrie._scan.slice_parts_jit import (
     TEXT,
     address_of,
     common_from,
+    common_with_root,
     equal_bytes,
     group_first,
     group_link,
@@ -72,10 +73,10 @@ def longest_prefixes(
         if root_depth > 0:
             # What all texts share is in cache: verified at once, so that it does not count as skipped.
             going = 0
+            text = arena + text_offset(texts, 0)
             for k in range(m):
                 n = np.int64(length[start + k])
-                text = arena + text_offset(texts, 0)
-                same = common_from(address[start + k], n, n + ends, begin[k], terminator, backwards, fold, text, root_depth)
+                same = common_with_root(address[start + k], n, n + ends, terminator, backwards, fold, text, root_depth)
                 rank[k] = 0
                 common[k] = same
                 active[going] = k

@@ -19,6 +19,7 @@ __all__ = [
     "count_le_at",
     "count_lt",
     "count_lt32",
+    "differing64",
     "field",
     "inlined",
     "item",
@@ -171,6 +172,19 @@ def field(size, offset, *, signed=False):
         return signature, codegen
 
     return read
+
+
+@intrinsic
+def differing64(typingctx, one, other):
+    """Which of the 64 bytes at two addresses differ, the first in bit 0. The caller answers for all of them."""
+    signature = types.uint64(types.uint64, types.uint64)
+
+    def codegen(context, builder, sig, args):
+        wide = ir.VectorType(ir.IntType(8), 64)
+        loaded = [builder.load(builder.inttoptr(address, wide.as_pointer()), align=1) for address in args]
+        return builder.bitcast(builder.icmp_unsigned("!=", *loaded), ir.IntType(64))
+
+    return signature, codegen
 
 
 load64 = _load(64)

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, NamedTuple, NoReturn, Self
 
 import numpy as np
 
-from valkyrie._native import PrefixReader, read_only
+from valkyrie._native import PrefixReader, prefix_build, read_only
 from valkyrie.arrays import Container
 from valkyrie.errors import ArgumentError, DuplicateKeyError, KeyTypeError, SnapshotFormatError
 from valkyrie.tables.content_sum import ContentSum
@@ -130,10 +130,8 @@ class PrefixIndex(ABC):
     @cached_property
     def depths(self) -> Int32Array:
         """How many prefixes contain each, itself among them, by rank. Computed when first asked for, and kept."""
-        depths, above = np.ones(self.n, np.int32), self.parents
-        while (inside := above >= 0).any():
-            depths[inside] += 1
-            above = np.where(inside, self.parents[above], np.int32(-1))
+        depths = np.empty(self.n, np.int32)
+        prefix_build.count_open(self.parents, depths)
         return read_only(depths)
 
     @property
