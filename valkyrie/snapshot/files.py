@@ -12,8 +12,9 @@ import numpy as np
 
 from valkyrie import vks
 from valkyrie.errors import DigestMismatchError, SnapshotFormatError
-from valkyrie.snapshot.digest import Table
+from valkyrie.snapshot.digest import Table, content_digest
 from valkyrie.snapshot.snapshot import Snapshot
+from valkyrie.snapshot.version_files import MAX_NUMBER
 from valkyrie.tables import IdTable, PrefixTable, RouteTable, check_table, table_of
 from valkyrie.typing import AnyArray, LoadMode, Verify
 
@@ -76,7 +77,7 @@ def _meta(raw: Any) -> dict[str, Any]:
             and all(entry["type"] in TYPES for entry in tables)
             and _is_digest(meta["digest"])
             and (meta["parent"] is None or _is_digest(meta["parent"]))
-            and (version is None or (type(version) is int and version >= 0))
+            and (version is None or (type(version) is int and 0 <= version <= MAX_NUMBER))
             and (created_at is None or (type(created_at) in (int, float) and math.isfinite(created_at)))
         )
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
@@ -161,7 +162,7 @@ def _snapshot_of(file: vks.File, mode: LoadMode, verify: Verify) -> Snapshot:
         if verify == "full":
             for table in snapshot.tables.values():
                 check_table(table)
-            found = Snapshot(snapshot.tables).digest
+            found = content_digest(snapshot.tables)
             if found != snapshot.digest:
                 raise SnapshotFormatError(f"it holds the snapshot {found} and says {snapshot.digest}", hint=_AGAIN)
     except SnapshotFormatError as error:
