@@ -7,7 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from valkyrie.tables import PrefixTable, RouteTable
+from valkyrie.snapshot.kinds import described_kind
+from valkyrie.tables import PrefixTable, RouteTable, index_of
 
 if TYPE_CHECKING:
     from valkyrie.snapshot.snapshot import Snapshot
@@ -83,7 +84,7 @@ def explained(snapshot: Snapshot, key: Any, names: list[str]) -> Explanation:
     for name in names:
         tried.append(name)
         table = snapshot.tables[name]
-        index = table.index if isinstance(table, RouteTable) else table
+        index = index_of(table)
         rule = key
         if isinstance(index, PrefixTable):
             found = index.match(key)
@@ -92,6 +93,5 @@ def explained(snapshot: Snapshot, key: Any, names: list[str]) -> Explanation:
             row = index.get(key)
         if row is not None:
             record = table.record(row) if isinstance(table, RouteTable) else None
-            kind = f"{'prefixes' if isinstance(index, PrefixTable) else 'keys'} of kind {index.kind}"
-            return Explanation(key, name, kind, row, rule, record, tuple(tried), snapshot.version)
+            return Explanation(key, name, described_kind(table), row, rule, record, tuple(tried), snapshot.version)
     return Explanation(key, None, None, None, None, None, tuple(tried), snapshot.version)

@@ -11,10 +11,9 @@ import numpy as np
 
 from valkyrie.arrays import key_column
 from valkyrie.errors import AmbiguousKeyError, ArgumentError, KeyTypeError
-from valkyrie.snapshot.digest import Table
-from valkyrie.tables import PrefixTable, RouteTable
+from valkyrie.tables import PrefixTable, Table, index_of
 
-__all__ = ["fitting_tables", "one_table", "table_kind"]
+__all__ = ["described_kind", "fitting_tables", "one_table"]
 
 _FITS = {
     "int": {"int", "prefixes digits"},
@@ -32,10 +31,10 @@ _ADDRESSES = (
 )
 
 
-def table_kind(table: Table) -> str:
-    """What a table's keys are: the kind of an IdTable, or "prefixes " and that of a PrefixTable."""
-    index = table.index if isinstance(table, RouteTable) else table
-    return f"prefixes {index.kind}" if isinstance(index, PrefixTable) else str(index.kind)
+def described_kind(table: Table) -> str:
+    """What a table's keys are, in words."""
+    index = index_of(table)
+    return f"{'prefixes' if isinstance(index, PrefixTable) else 'keys'} of kind {index.kind}"
 
 
 def fitting_tables(tables: Mapping[str, Table], keys: Any, table: str | None, *, single: bool = False) -> list[str]:
@@ -63,7 +62,7 @@ def fitting_tables(tables: Mapping[str, Table], keys: Any, table: str | None, *,
         if table not in tables:
             raise ArgumentError(f"table: there is no table {table!r}", hint=f"The tables are {', '.join(map(repr, tables))}")
         return [table]
-    kinds = {name: table_kind(each) for name, each in tables.items()}
+    kinds = {name: _kind(each) for name, each in tables.items()}
     if len(set(kinds.values())) == 1:
         return list(tables)
     sort = _sort_of_key(keys) if single else _sort_of(keys)
@@ -94,6 +93,12 @@ def one_table(tables: Mapping[str, Table], keys: Any, table: str | None) -> str:
             tables=found,
         )
     return found[0]
+
+
+def _kind(table: Table) -> str:
+    """As `_FITS` calls it: the kind of an IdTable, or "prefixes " and that of a PrefixTable."""
+    index = index_of(table)
+    return f"prefixes {index.kind}" if isinstance(index, PrefixTable) else str(index.kind)
 
 
 def _sort_of(keys: Any) -> str | None:

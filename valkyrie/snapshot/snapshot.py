@@ -20,10 +20,10 @@ import numpy as np
 from valkyrie import records
 from valkyrie.arrays import Columns
 from valkyrie.errors import ArgumentError
-from valkyrie.snapshot.digest import Table, content_digest
+from valkyrie.snapshot.digest import content_digest
 from valkyrie.snapshot.explanation import Explanation, explained
-from valkyrie.snapshot.kinds import fitting_tables, one_table
-from valkyrie.tables import IdTable, PrefixTable, RouteTable
+from valkyrie.snapshot.kinds import described_kind, fitting_tables, one_table
+from valkyrie.tables import IdTable, PrefixTable, RouteTable, Table, index_of
 from valkyrie.typing import AnyArray, Int16Array, Int32Array, LoadMode, OnDuplicate, UInt8Array, Verify
 
 __all__ = ["Lineage", "Origin", "Snapshot"]
@@ -341,8 +341,7 @@ class Snapshot:
     def lookup(self, key: Any, *, table: str | None = None) -> int | None:
         """Where one key leads: its row, or None. Errors as `lookup_many`."""
         for name in fitting_tables(self.tables, key, table, single=True):
-            found = self.tables[name]
-            index = found.index if isinstance(found, RouteTable) else found
+            index = index_of(self.tables[name])
             row = index.lookup(key) if isinstance(index, PrefixTable) else index.get(key)
             if row is not None:
                 return row
@@ -413,7 +412,7 @@ class Snapshot:
         return type(self).from_columns, (self.to_columns(),)
 
     def __repr__(self) -> str:
-        named = ", ".join(f"{name}: {len(table):,} {_kind(table)}" for name, table in self.tables.items())
+        named = ", ".join(f"{name}: {len(table):,} {described_kind(table)}" for name, table in self.tables.items())
         version = "unpublished" if self.version is None else f"version {self.version}"
         pending = f", {self.pending:,} pending" if self.pending else ""
         return f"Snapshot({version}, {named}, {self.nbytes:,} bytes{pending})"
@@ -423,15 +422,14 @@ class Snapshot:
 
         head = "<tr><th>table</th><th>kind</th><th>keys</th><th>pending</th></tr>"
         rows = "".join(
-            f"<tr><td>{html.escape(name)}</td><td>{_kind(table)}</td><td>{len(table):,}</td><td>{table.pending:,}</td></tr>"
+            f"<tr><td>{html.escape(name)}</td><td>{described_kind(table)}</td><td>{len(table):,}</td><td>{table.pending:,}</td></tr>"
             for name, table in self.tables.items()
         )
         version = "unpublished" if self.version is None else f"version {self.version}"
         return f"<b>Snapshot</b>, {version}, {self.nbytes:,} bytes<table>{head}{rows}</table>"
 
     def _rows(self, name: str, keys: Any, threads: int | None) -> Int32Array:
-        found = self.tables[name]
-        index = found.index if isinstance(found, RouteTable) else found
+        index = index_of(self.tables[name])
         if isinstance(index, IdTable):
             return index.get_many(keys, threads=threads)
         rows = index.lookup_many(keys, threads=threads)
@@ -481,8 +479,3 @@ def _lengths(table: Table, lengths: Any) -> dict[str, Any]:
     if isinstance(table, IdTable):
         raise ArgumentError("lengths: the keys of this table are looked up whole", hint="Leave it out")
     return {"lengths": lengths}
-
-
-def _kind(table: Table) -> str:
-    index = table.index if isinstance(table, RouteTable) else table
-    return f"{'prefixes' if isinstance(index, PrefixTable) else 'keys'} of kind {index.kind}"

@@ -23,6 +23,7 @@ from typing import Any, NoReturn
 import xxhash
 
 from valkyrie.errors import ArgumentError, SnapshotFormatError
+from valkyrie.tables import TABLE_TYPES
 
 __all__ = [
     "GROUPS",
@@ -38,8 +39,6 @@ __all__ = [
 
 GROUPS = ("index", "payload", "patch")
 """What the arrays of a table are divided into; each group is a segment."""
-
-TABLE_TYPES = ("id_table", "prefix_table", "route_table")
 
 MAX_NUMBER = 2**62
 """Of versions and bytes in files: whoever goes on from one can count on for ever, in arrays of int64 too."""
@@ -274,7 +273,7 @@ def _table(fields: _Fields) -> TableEntry:
     groups = [segment.group for segment in segments]
     if len(set(groups)) < len(groups) or "index" not in groups:
         fields.refuse("segments", f"must be one of each group, and one index; they are {', '.join(groups) or 'none'}")
-    return TableEntry(fields.name("name"), fields.word("type", TABLE_TYPES), segments)
+    return TableEntry(fields.name("name"), fields.word("type", tuple(TABLE_TYPES)), segments)
 
 
 def _segment(fields: _Fields) -> SegmentEntry:

@@ -1,5 +1,6 @@
 """Tables: compiled keys, and the payload behind them."""
 
+from valkyrie.tables.any_table import TABLE_TYPES, Table, index_of
 from valkyrie.tables.changes import ChangedKeys, KeyChanges
 from valkyrie.tables.comparison import key_changes
 from valkyrie.tables.files import check_table, table_of
@@ -11,6 +12,7 @@ from valkyrie.tables.route_table import PREFIX_KINDS, RouteTable
 
 __all__ = [
     "PREFIX_KINDS",
+    "TABLE_TYPES",
     "ChangedKeys",
     "IdTable",
     "IdTableStats",
@@ -18,7 +20,9 @@ __all__ = [
     "PrefixTable",
     "PrefixTableStats",
     "RouteTable",
+    "Table",
     "check_table",
+    "index_of",
     "key_changes",
     "table_of",
 ]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from valkyrie.errors import ArgumentError
+from valkyrie.tables.any_table import Table, index_of
 from valkyrie.tables.changes import KeyChanges
 from valkyrie.tables.id_table import IdTable
 from valkyrie.tables.prefix_table import PrefixTable
-from valkyrie.tables.route_table import RouteTable
 
 __all__ = ["key_changes"]
 
 
-def key_changes(old: IdTable | PrefixTable | RouteTable | None, new: IdTable | PrefixTable | RouteTable | None) -> KeyChanges:
+def key_changes(old: Table | None, new: Table | None) -> KeyChanges:
     """What became of the keys of a table: see `IdTable.changes_since`.
 
     Parameters
@@ -25,23 +25,15 @@ def key_changes(old: IdTable | PrefixTable | RouteTable | None, new: IdTable | P
     ArgumentError
         Both are None.
     """
-    before, after = (table.index if isinstance(table, RouteTable) else table for table in (old, new))
+    before, after = (None if table is None else index_of(table) for table in (old, new))
     if before is None and after is None:
         raise ArgumentError("old, new: neither is a table", hint="Give one at least")
     if isinstance(before, IdTable) and isinstance(after, IdTable):
         return after.changes_since(before)
     if isinstance(before, PrefixTable) and isinstance(after, PrefixTable):
         return after.changes_since(before)
-    gone, fresh = (None if index is None else _since_nothing(index) for index in (before, after))
+    gone, fresh = (None if index is None else key_changes(index.emptied(), index) for index in (before, after))
     if gone is None:
         assert fresh is not None
         return fresh
     return KeyChanges(gone.added.reversed(), gone.changed, gone.removed if fresh is None else fresh.added)
-
-
-def _since_nothing(index: IdTable | PrefixTable) -> KeyChanges:
-    """All keys, as added."""
-    if isinstance(index, IdTable):
-        return index.changes_since(IdTable.build([], kind=index.kind))
-    lengths: list[int] | None = [] if index.kind == "bits" else None
-    return index.changes_since(PrefixTable.build([], kind=index.kind, lengths=lengths))
