@@ -11,9 +11,9 @@ import numpy as np
 
 from valkyrie.arrays import key_column
 from valkyrie.errors import AmbiguousKeyError, ArgumentError, KeyTypeError
-from valkyrie.tables import PrefixTable, Table, index_of
+from valkyrie.tables import IdTable, PrefixTable, Table, index_of
 
-__all__ = ["described_kind", "fitting_tables", "one_table"]
+__all__ = ["described_kind", "fitting_tables", "lengths_argument", "one_table"]
 
 _FITS = {
     "int": {"int", "prefixes digits"},
@@ -93,6 +93,21 @@ def one_table(tables: Mapping[str, Table], keys: Any, table: str | None) -> str:
             tables=found,
         )
     return found[0]
+
+
+def lengths_argument(table: Table, lengths: Any) -> dict[str, Any]:
+    """Lengths of prefixes as the edits of a table take them.
+
+    Raises
+    ------
+    ArgumentError
+        It holds keys that are looked up whole.
+    """
+    if lengths is None:
+        return {}
+    if isinstance(index_of(table), IdTable):
+        raise ArgumentError("lengths: the keys of this table are looked up whole", hint="Leave it out")
+    return {"lengths": lengths}
 
 
 def _kind(table: Table) -> str:

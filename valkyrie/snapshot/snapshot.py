@@ -22,7 +22,7 @@ from valkyrie.arrays import Columns
 from valkyrie.errors import ArgumentError
 from valkyrie.snapshot.digest import content_digest
 from valkyrie.snapshot.explanation import Explanation, explained
-from valkyrie.snapshot.kinds import described_kind, fitting_tables, one_table
+from valkyrie.snapshot.kinds import described_kind, fitting_tables, lengths_argument, one_table
 from valkyrie.tables import IdTable, PrefixTable, RouteTable, Table, index_of
 from valkyrie.typing import AnyArray, Int16Array, Int32Array, LoadMode, OnDuplicate, UInt8Array, Verify
 
@@ -229,7 +229,7 @@ class Snapshot:
         """
         keys, rows = _pairs(routes)
         name = one_table(self.tables, keys, table)
-        edit = self.tables[name].replace(keys, rows, on_duplicate=on_duplicate, **_lengths(self.tables[name], lengths))
+        edit = self.tables[name].replace(keys, rows, on_duplicate=on_duplicate, **lengths_argument(self.tables[name], lengths))
         return self._with(name, edit)
 
     def without_routes(
@@ -252,7 +252,7 @@ class Snapshot:
         KeyNotFoundError, ArgumentError, AmbiguousKeyError, KeyTypeError
         """
         name = one_table(self.tables, keys, table)
-        return self._with(name, self.tables[name].without(keys, errors=errors, **_lengths(self.tables[name], lengths)))
+        return self._with(name, self.tables[name].without(keys, errors=errors, **lengths_argument(self.tables[name], lengths)))
 
     def with_table(self, name: str, table: Table) -> Self:
         """A snapshot with another table under a name, in its place or, if the name is new, behind the others."""
@@ -471,11 +471,3 @@ def _pairs(routes: Any) -> tuple[Any, Any]:
         f"routes: a mapping of keys to rows or a pair (keys, rows) is needed, got {type(routes).__name__}",
         hint="Such as {7: 0} or (ids, rows)",
     )
-
-
-def _lengths(table: Table, lengths: Any) -> dict[str, Any]:
-    if lengths is None:
-        return {}
-    if isinstance(table, IdTable):
-        raise ArgumentError("lengths: the keys of this table are looked up whole", hint="Leave it out")
-    return {"lengths": lengths}
