@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from valkyrie.snapshot.kinds import described_kind
@@ -42,6 +42,8 @@ class Explanation:
         The first version from which on the answer has been the same, as far back as the history goes.
     since_time : float or None
         When that was published, in seconds since the epoch.
+    or_before : bool
+        Whether it may have been the same before, in a version that is not kept any more.
     """
 
     key: Any
@@ -54,6 +56,7 @@ class Explanation:
     version: int | None
     since_version: int | None = None
     since_time: float | None = None
+    or_before: bool = False
 
     def __str__(self) -> str:
         tried = ", ".join(self.tables_tried)
@@ -68,10 +71,10 @@ class Explanation:
         if self.since_version is None:
             return version
         since = "" if self.since_time is None else time.strftime(", %Y-%m-%d %H:%M:%S UTC", time.gmtime(self.since_time))
-        return f"{version}, and so since version {self.since_version}{since}"
+        return f"{version}, and so since version {self.since_version}{since}{' or before' if self.or_before else ''}"
 
     def _repr_html_(self) -> str:
-        names = ("key", "table", "kind", "row", "rule", "record", "tables_tried", "version", "since_version", "since_time")
+        names = [each.name for each in fields(self)]
         rows = "".join(
             f"<tr><th>{name.replace('_', ' ')}</th><td>{html.escape(repr(getattr(self, name)))}</td></tr>" for name in names
         )

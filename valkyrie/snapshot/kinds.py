@@ -117,7 +117,8 @@ def _kind(table: Table) -> str:
 
 
 def _sort_of(keys: Any) -> str | None:
-    if isinstance(keys, list | tuple) and any(isinstance(key, _ADDRESSES) for key in keys[:1]):
+    objects = isinstance(keys, list | tuple) or getattr(keys, "dtype", None) == np.dtype(object)
+    if objects and isinstance(next((key for key in keys if key is not None), None), _ADDRESSES):
         return "address"
     column = key_column(keys, lookup="signed")
     if column.untyped:

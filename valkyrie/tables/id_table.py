@@ -456,7 +456,7 @@ class IdTable(StoredTable, IdTableReader):
         if column.kind != self.kind:
             raise KeyTypeError(
                 f"keys: the table holds keys of kind {self.kind!r}, got kind {column.kind!r}",
-                hint=f"Read them with kind={self.kind!r}",
+                hint="Convert them first: a table holds keys of one kind",
             )
         values = column.values
 

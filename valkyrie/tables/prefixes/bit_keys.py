@@ -73,7 +73,7 @@ def bit_prefixes(prefixes: Any, lengths: Any, *, strict: bool = True, argument: 
         raise ArgumentError(
             f"{argument}: {value:#018x}/{length} at position {position} has bits set behind its length: the prefix is "
             f"{int(kept[position]):#018x}" + (f" ({count} in all)" if count > 1 else ""),
-            hint="Align it to the left, or clear such bits with strict=False",
+            hint="Align it to the left; build(strict=False) clears such bits",
             argument=argument,
             position=position,
             value=value,

@@ -194,7 +194,7 @@ def _refuse_host_bits(given: _Networks, beyond: BoolArray, argument: str) -> NoR
     more = f" ({count} in all)" if count > 1 else ""
     raise ArgumentError(
         f"{argument}: {address}/{length} at position {position} has bits set behind its length: the network is {network}{more}",
-        hint="Correct it, or clear such bits with strict=False",
+        hint="Correct it; build(strict=False) clears such bits",
         argument=argument,
         position=position,
         value=f"{address}/{length}",
