@@ -75,9 +75,8 @@ def content(snapshot: Snapshot, table: str = "routes") -> dict[Any, int]:
 def living_versions(manager: SnapshotManager) -> list[int]:
     """Versions of a manager that are still in memory, whoever holds them."""
     gc.collect()
-    token = manager.current.origin
-    assert token is not None
-    found = [each for each in gc.get_objects() if type(each) is Snapshot and each.origin and each.origin[0] is token[0]]
+    token = manager.current.origin.manager
+    found = [each for each in gc.get_objects() if type(each) is Snapshot and each.origin.manager is token]
     return sorted({each.version for each in found if each.version is not None})
 
 

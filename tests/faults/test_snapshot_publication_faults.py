@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,8 @@ import pytest
 
 from tests.faults.vks_fault_disks import DyingDisk, FailingDisk, FaultyDisk, ForgetfulDisk, PowerLoss
 from valkyrie import vks
-from valkyrie.errors import SourceError, ValkyrieError
-from valkyrie.snapshot import Snapshot, SnapshotManager
+from valkyrie.errors import DuplicateKeyError, SourceError, ValkyrieError
+from valkyrie.snapshot import Insert, Replace, Snapshot, SnapshotManager
 from valkyrie.snapshot.publication import Publication
 from valkyrie.snapshot.published_directory import PublishedDirectory
 from valkyrie.tables import IdTable
@@ -128,6 +129,29 @@ def test_a_failure_at_any_call_of_a_publish(tmp_path: Path, template: Path, fail
     assert (False, 2) in outcomes
     assert ((False, 3) in outcomes) == (failure in {"Ctrl-C", "memory"})
     assert (doubts > 0) == (failure in {"EIO", "ENOSPC"})
+
+
+@pytest.mark.parametrize("call", [1, 5, 20])
+def test_what_is_scheduled_outlives_a_full_disk(tmp_path: Path, template: Path, call: int) -> None:
+    disk = FailingDisk(NEVER, OSError(errno.ENOSPC, "no space left"), "nothing")
+    manager, publication = opened(template, tmp_path / "it", disk)
+
+    def schedule(_: Snapshot) -> Snapshot:
+        manager.schedule(Insert([1], [9]))
+        manager.schedule(Replace([2, 3], [7, 3]))
+        disk.fail_at = disk.n_calls + call
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        manager.update(schedule)
+    for _ in range(2):  # the writer thread may come first: whoever runs into the fault, nothing is lost
+        with suppress(SourceError, DuplicateKeyError):
+            manager.flush()
+    assert disk.n_calls > disk.fail_at
+    assert manager.stats.failed == 1
+    publication.close()
+    manager.close()
+    assert held(tmp_path / "it") == (3, "new")
 
 
 def check_successor_after(directory: Path) -> None:

@@ -288,7 +288,7 @@ def test_bits_behind_the_length_are_an_error_or_cleared(length: int) -> None:
             ip_prefixes(["::/0", text, text], argument="routes")
         assert str(caught.value) == (
             f"routes: {text} at position 1 has bits set behind its length: the network is {network} (2 in all). "
-            "Correct it, or clear such bits with strict=False"
+            "Correct it; build(strict=False) clears such bits"
         )
         assert caught.value.data["network"] == str(network)
 

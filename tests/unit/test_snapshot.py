@@ -6,8 +6,10 @@ import ipaddress
 import json
 import pickle
 import uuid
+import weakref
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,6 +68,23 @@ def test_keys_go_to_the_tables_of_their_kind(tables):
         ids.lookup(uuid.UUID(int=1))
     assert ids.lookup_many([None, None])["target"].tolist() == [-1, -1]
     assert ids.lookup_many([])["target"].tolist() == []
+
+
+@pytest.mark.parametrize("make", [list, tuple, lambda keys: np.array(keys, object), lambda keys: pd.Series(keys, dtype=object)])
+def test_addresses_are_told_by_the_first_that_is_no_null(tables, make):
+    snapshot = vk.Snapshot.build(tables)
+    address = ipaddress.ip_address("10.1.2.3")
+    assert snapshot.lookup_many(make([None, address, None]))["target"].tolist() == [-1, 1, -1]
+    assert snapshot.targets_of(make([address]))[0] == 1
+
+
+def test_a_snapshot_is_made_of_tables_by_name(tables):
+    with pytest.raises(ArgumentError, match=r"a mapping of names to tables .* got IdTable. Snapshot.build\(\)"):
+        vk.Snapshot(tables["names"])
+    with pytest.raises(TypeError, match="verson"):
+        vk.Snapshot(tables, verson=3)
+    snapshot = vk.Snapshot.build(tables)
+    assert weakref.ref(snapshot)() is snapshot
 
 
 def test_tables_of_one_kind_are_tried_in_order():
@@ -143,6 +162,33 @@ def test_digests_depend_on_content_alone(order, edits):
         assert (edited.digest == before.digest) == (before.lookup(5 * key) == row)
         rows[key] = row
     assert edited.digest == vk.Snapshot.build(vk.IdTable.build([5 * i for i in range(12)], rows)).digest
+
+
+@given(st.dictionaries(st.integers(0, 30), st.integers(0, 3), min_size=1, max_size=8), st.data())
+def test_digests_of_other_contents_are_others(routes, data):
+    """One key more, less or other, one row or value of the payload other: whatever it is, it shows, edited and built again."""
+    payload = [0.5, 1.5, 2.5, 3.5]
+
+    def built(routes, payload):
+        rows = list(routes.values())
+        table = vk.RouteTable.build({"id": np.arange(len(payload)), "value": payload}).without(np.arange(len(payload)))
+        return vk.Snapshot.build({"bare": vk.IdTable.build(list(routes), rows), "routed": table.replace(list(routes), rows)})
+
+    first = built(routes, payload)
+    key = data.draw(st.sampled_from(list(routes)))
+    less = {other: row for other, row in routes.items() if other != key}
+    changed = [
+        (less, payload),
+        (routes | {key: (routes[key] + 1) % 4}, payload),
+        (routes | {data.draw(st.integers(31, 60)): 0}, payload),
+        (less | {data.draw(st.integers(31, 60)): routes[key]}, payload),
+        (routes, [0.5, 1.5, 2.5, data.draw(st.floats().filter(lambda value: value != 3.5))]),
+        (routes, [*payload, 4.5]),
+    ]
+    digests = {first.digest, *(built(*each).digest for each in changed)}
+    assert len(digests) == 1 + len({(tuple(sorted(routes.items())), repr(values)) for routes, values in changed})
+    assert first.without_routes([key], table="bare").digest != first.digest
+    assert first.with_routes({key: routes[key] + 1}, table="bare").with_routes(routes, table="bare").digest == first.digest
 
 
 def test_digests_tell_names_kinds_order_and_payload_apart(tables):

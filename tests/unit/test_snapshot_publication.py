@@ -440,6 +440,9 @@ def test_a_merge_is_written_before_it_is_published(tmp_path):
         manager.update(lambda now: now.with_routes({1: 7}))
         assert publication.stats.last_bytes < 10_000
         assert publication.stats.segments_bytes - written < 10_000
+        new_bytes = directory_history(tmp_path)["new_bytes"].tolist()
+        assert new_bytes[0] > 200_000 > new_bytes[1]
+        assert new_bytes[2] > 200_000  # what the merge wrote, this version is the first to need
         with vk.SnapshotManager.follow(tmp_path) as follower:
             assert follower.current.digest == manager.current.digest
             assert follower.current.lookup_many([1, 59, 977])["target"].tolist() == [7, 59, 1]

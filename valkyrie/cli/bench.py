@@ -11,11 +11,11 @@ import typer
 
 from valkyrie.cli.exit_codes import ExitCode
 from valkyrie.cli.measurement import machine, medians, ratio_text
-from valkyrie.cli.opening import index_of, open_table
+from valkyrie.cli.opening import open_table
 from valkyrie.cli.options import Json, Threads
 from valkyrie.cli.reporting import console, emit_json, errors_console, table
 from valkyrie.errors import ArgumentError
-from valkyrie.tables import IdTable
+from valkyrie.tables import IdTable, index_of
 
 __all__ = ["bench"]
 

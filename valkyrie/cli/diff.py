@@ -9,14 +9,13 @@ import typer
 
 import valkyrie as vk
 from valkyrie.cli.exit_codes import ExitCode
-from valkyrie.cli.opening import index_of
 from valkyrie.cli.options import Format, Header, Json, Nulls, TableName, Threads, read_options
 from valkyrie.cli.reporting import emit_json, errors_console, facts, shown
 from valkyrie.cli.reporting import table as draw_table
 from valkyrie.errors import ArgumentError
 from valkyrie.interop import ReadOptions, read_table
 from valkyrie.snapshot import Table
-from valkyrie.tables import IdTable
+from valkyrie.tables import IdTable, index_of
 
 __all__ = ["diff"]
 

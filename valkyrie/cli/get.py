@@ -12,14 +12,14 @@ from typing import Annotated, Any
 import typer
 
 from valkyrie.cli.exit_codes import ExitCode
-from valkyrie.cli.opening import chosen_columns, index_of, open_tables
+from valkyrie.cli.opening import chosen_columns, open_tables
 from valkyrie.cli.options import Columns, Json, TableFile, TableName
 from valkyrie.cli.reporting import emit_json
 from valkyrie.cli.reporting import table as draw_table
 from valkyrie.errors import AmbiguousKeyError, ArgumentError, SourceError
 from valkyrie.snapshot import Table
 from valkyrie.snapshot.kinds import table_kind
-from valkyrie.tables import IdTable, PrefixTable, RouteTable
+from valkyrie.tables import IdTable, PrefixTable, RouteTable, index_of
 
 __all__ = ["get", "written_key", "written_kind"]
 

@@ -12,7 +12,7 @@ from valkyrie.errors import ArgumentError
 from valkyrie.snapshot import Table
 from valkyrie.typing import Verify
 
-__all__ = ["chosen_columns", "index_of", "open_table", "open_tables"]
+__all__ = ["chosen_columns", "open_table", "open_tables"]
 
 
 def open_tables(path: str | Path, *, table: str | None = None, verify: Verify = "full") -> Mapping[str, Table]:
@@ -52,11 +52,6 @@ def open_table(path: str | Path, *, verify: Verify = "full") -> Table:
             hint="Save the table you mean on its own: valkyrie.load(path).tables[name].save(other)",
         )
     return next(iter(tables.values()))
-
-
-def index_of(table: Table) -> vk.IdTable | vk.PrefixTable:
-    """What finds the keys of a table."""
-    return table.index if isinstance(table, vk.RouteTable) else table
 
 
 def chosen_columns(table: Table, columns: str | None) -> list[str]:

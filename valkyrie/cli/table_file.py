@@ -12,14 +12,14 @@ import typer
 
 from valkyrie.cli.exit_codes import ExitCode
 from valkyrie.cli.get import written_key, written_kind
-from valkyrie.cli.opening import chosen_columns, index_of, open_table, open_tables
+from valkyrie.cli.opening import chosen_columns, open_table, open_tables
 from valkyrie.cli.options import Columns, Json, TableFile, TableName
 from valkyrie.cli.progress import progress_bar
 from valkyrie.cli.reporting import bytes_text, emit_json, facts
 from valkyrie.cli.reporting import table as draw_table
 from valkyrie.errors import ArgumentError
 from valkyrie.snapshot import Table
-from valkyrie.tables import PrefixTable, RouteTable
+from valkyrie.tables import PrefixTable, RouteTable, index_of
 
 __all__ = ["enumerate_prefixes", "info", "verify", "warm_up"]
 

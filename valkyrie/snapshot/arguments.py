@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,9 @@ import numpy as np
 from valkyrie.errors import ArgumentError
 from valkyrie.snapshot.snapshot import Snapshot
 
-__all__ = ["checked_seconds", "checked_snapshot", "checked_whole"]
+__all__ = ["checked_moment", "checked_seconds", "checked_snapshot", "checked_whole"]
+
+_NOW = "Use time.time()"
 
 
 def checked_seconds(timeout: Any, argument: str = "timeout") -> float | None:
@@ -28,6 +30,21 @@ def checked_seconds(timeout: Any, argument: str = "timeout") -> float | None:
     if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout >= 0:
         raise ArgumentError(f"{argument} must be seconds from 0, or a timedelta; got {timeout!r}", hint="None waits for ever")
     return min(float(timeout), threading.TIMEOUT_MAX)
+
+
+def checked_moment(time: Any) -> float:
+    """Read a moment: seconds since the epoch, or a datetime.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    if isinstance(time, bool) or not isinstance(time, datetime | int | float) or time != time:
+        raise ArgumentError(f"time must be seconds since the epoch or a datetime; got {time!r}", hint=_NOW)
+    try:
+        return time.timestamp() if isinstance(time, datetime) else float(time)
+    except (OverflowError, ValueError, OSError) as error:
+        raise ArgumentError("time lies beyond what any clock tells", hint=_NOW) from error
 
 
 def checked_whole(value: Any, argument: str, *, least: int | None = None) -> int:

@@ -6,11 +6,9 @@ from collections.abc import Mapping
 
 import xxhash
 
-from valkyrie.tables import IdTable, PrefixTable, RouteTable
+from valkyrie.tables import IdTable, RouteTable, Table, index_of
 
-__all__ = ["Table", "content_digest"]
-
-Table = IdTable | PrefixTable | RouteTable
+__all__ = ["content_digest"]
 
 _FORMAT = b"valkyrie snapshot 1\n"
 
@@ -25,7 +23,7 @@ def content_digest(tables: Mapping[str, Table]) -> str:
     """
     digest = xxhash.xxh3_128(_FORMAT)
     for name, table in tables.items():
-        index = table.index if isinstance(table, RouteTable) else table
+        index = index_of(table)
         sort = "ids" if isinstance(index, IdTable) else "prefixes"
         words = [name, sort, index.kind, str(len(table)), table.key_name if isinstance(table, RouteTable) else ""]
         for word in words:

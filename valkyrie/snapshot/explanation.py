@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import html
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from valkyrie.tables import PrefixTable, RouteTable
+from valkyrie.snapshot.kinds import described_kind
+from valkyrie.tables import PrefixTable, RouteTable, index_of
 
 if TYPE_CHECKING:
     from valkyrie.snapshot.snapshot import Snapshot
@@ -41,6 +42,8 @@ class Explanation:
         The first version from which on the answer has been the same, as far back as the history goes.
     since_time : float or None
         When that was published, in seconds since the epoch.
+    or_before : bool
+        Whether it may have been the same before, in a version that is not kept any more.
     """
 
     key: Any
@@ -53,6 +56,7 @@ class Explanation:
     version: int | None
     since_version: int | None = None
     since_time: float | None = None
+    or_before: bool = False
 
     def __str__(self) -> str:
         tried = ", ".join(self.tables_tried)
@@ -67,10 +71,10 @@ class Explanation:
         if self.since_version is None:
             return version
         since = "" if self.since_time is None else time.strftime(", %Y-%m-%d %H:%M:%S UTC", time.gmtime(self.since_time))
-        return f"{version}, and so since version {self.since_version}{since}"
+        return f"{version}, and so since version {self.since_version}{since}{' or before' if self.or_before else ''}"
 
     def _repr_html_(self) -> str:
-        names = ("key", "table", "kind", "row", "rule", "record", "tables_tried", "version", "since_version", "since_time")
+        names = [each.name for each in fields(self)]
         rows = "".join(
             f"<tr><th>{name.replace('_', ' ')}</th><td>{html.escape(repr(getattr(self, name)))}</td></tr>" for name in names
         )
@@ -83,7 +87,7 @@ def explained(snapshot: Snapshot, key: Any, names: list[str]) -> Explanation:
     for name in names:
         tried.append(name)
         table = snapshot.tables[name]
-        index = table.index if isinstance(table, RouteTable) else table
+        index = index_of(table)
         rule = key
         if isinstance(index, PrefixTable):
             found = index.match(key)
@@ -92,6 +96,5 @@ def explained(snapshot: Snapshot, key: Any, names: list[str]) -> Explanation:
             row = index.get(key)
         if row is not None:
             record = table.record(row) if isinstance(table, RouteTable) else None
-            kind = f"{'prefixes' if isinstance(index, PrefixTable) else 'keys'} of kind {index.kind}"
-            return Explanation(key, name, kind, row, rule, record, tuple(tried), snapshot.version)
+            return Explanation(key, name, described_kind(table), row, rule, record, tuple(tried), snapshot.version)
     return Explanation(key, None, None, None, None, None, tuple(tried), snapshot.version)

@@ -33,12 +33,12 @@ class Failures:
         self._errors: list[Exception] = []
         self._untold = 0
 
-    def add(self, errors: Sequence[Exception], operations: int) -> None:
-        """Keep errors, up to a number, of operations that failed."""
+    def add(self, errors: Sequence[Exception]) -> None:
+        """Keep errors of operations that failed, up to a number."""
         kept = [_without_frames(error) for error in errors[:_KEPT]]
         with self._lock:
-            self.total += operations
-            self._untold += operations
+            self.total += len(errors)
+            self._untold += len(errors)
             self._errors = [*self._errors, *kept][:_KEPT]
 
     def collect(self) -> Exception | None:
@@ -51,9 +51,13 @@ class Failures:
         kept = "" if len(errors) == untold else f", {len(errors)} errors were kept"
         return ExceptionGroup(f"{untold} scheduled operations failed{kept}", errors)
 
-    def report(self) -> None:
-        """Raise what there is to tell, if there is something."""
+    def report(self, refusal: Exception | None = None) -> None:
+        """Raise what there is to tell, if there is something, together with why a version was refused."""
         error = self.collect()
+        if error is None:
+            error = refusal
+        elif refusal is not None:
+            error = ExceptionGroup("scheduled operations failed, and others could not be published", [error, refusal])
         if error is not None:
             raise error
 

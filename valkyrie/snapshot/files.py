@@ -12,30 +12,21 @@ import numpy as np
 
 from valkyrie import vks
 from valkyrie.errors import DigestMismatchError, SnapshotFormatError
-from valkyrie.snapshot.digest import Table
+from valkyrie.snapshot.digest import content_digest
 from valkyrie.snapshot.snapshot import Snapshot
-from valkyrie.tables import IdTable, PrefixTable, RouteTable, check_table, table_of
+from valkyrie.snapshot.version_files import MAX_NUMBER
+from valkyrie.tables import TABLE_TYPES, Table, check_table, table_of
 from valkyrie.typing import AnyArray, LoadMode, Verify
 
-__all__ = ["TYPES", "from_columns", "load", "load_promised", "load_snapshot", "save", "to_columns", "type_name"]
-
-TYPES: dict[str, type[IdTable] | type[PrefixTable] | type[RouteTable]] = {
-    each.content: each for each in (IdTable, PrefixTable, RouteTable)
-}
-"""The types of tables by the name they have in files."""
+__all__ = ["from_columns", "load", "load_promised", "load_snapshot", "save", "to_columns"]
 
 _AGAIN = "Save the snapshot again"
-
-
-def type_name(table: Table) -> str:
-    """The name of a table's type in files."""
-    return table.content
 
 
 def to_columns(snapshot: Snapshot) -> dict[str, AnyArray]:
     """The arrays of a snapshot by name."""
     meta = {
-        "tables": [{"name": name, "type": type_name(table)} for name, table in snapshot.tables.items()],
+        "tables": [{"name": name, "type": table.content} for name, table in snapshot.tables.items()],
         "digest": snapshot.digest,
         "parent": snapshot.parent,
         "version": snapshot.version,
@@ -59,7 +50,7 @@ def from_columns(columns: Mapping[str, AnyArray]) -> Snapshot:
     for number, entry in enumerate(meta["tables"]):
         begin = f"{number}/"
         own = {name.removeprefix(begin): values for name, values in columns.items() if name.startswith(begin)}
-        tables[entry["name"]] = TYPES[entry["type"]].from_columns(own)
+        tables[entry["name"]] = TABLE_TYPES[entry["type"]].from_columns(own)
     return Snapshot(tables, **{name: meta[name] for name in ("digest", "parent", "version", "created_at")})
 
 
@@ -71,10 +62,10 @@ def _meta(raw: Any) -> dict[str, Any]:
         sound = (
             0 < len(names) == len(set(names))
             and all(isinstance(name, str) and name and name.isprintable() for name in names)
-            and all(entry["type"] in TYPES for entry in tables)
+            and all(entry["type"] in TABLE_TYPES for entry in tables)
             and _is_digest(meta["digest"])
             and (meta["parent"] is None or _is_digest(meta["parent"]))
-            and (version is None or (type(version) is int and version >= 0))
+            and (version is None or (type(version) is int and 0 <= version <= MAX_NUMBER))
             and (created_at is None or (type(created_at) in (int, float) and math.isfinite(created_at)))
         )
     except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
@@ -94,9 +85,7 @@ def save(snapshot: Snapshot, path: Any) -> None:
     vks.write(path, sections, content="snapshot")
 
 
-def load(
-    path: str | os.PathLike[str], mode: LoadMode = "mmap", verify: Verify = "full"
-) -> IdTable | PrefixTable | RouteTable | Snapshot:
+def load(path: str | os.PathLike[str], mode: LoadMode = "mmap", verify: Verify = "full") -> Table | Snapshot:
     """Load a table or a snapshot from a ``.vks`` file.
 
     Parameters
@@ -159,7 +148,7 @@ def _snapshot_of(file: vks.File, mode: LoadMode, verify: Verify) -> Snapshot:
         if verify == "full":
             for table in snapshot.tables.values():
                 check_table(table)
-            found = Snapshot(snapshot.tables).digest
+            found = content_digest(snapshot.tables)
             if found != snapshot.digest:
                 raise SnapshotFormatError(f"it holds the snapshot {found} and says {snapshot.digest}", hint=_AGAIN)
     except SnapshotFormatError as error:

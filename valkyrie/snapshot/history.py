@@ -144,5 +144,8 @@ def _evicted(message: str, snapshots: tuple[Snapshot, ...], **data: float) -> Ve
     retained = [version_number(snapshot) for snapshot in snapshots]
     span = str(retained[0]) if len(retained) == 1 else f"{retained[0]} to {retained[-1]}"
     return VersionEvictedError(
-        message, hint=f"Kept: {span}; a manager keeps more with history= and history_bytes=", retained=retained, **data
+        message,
+        hint=f"Kept: {span}; history= and history_bytes= of a manager, and retain= of a directory, say how many are",
+        retained=retained,
+        **data,
     )

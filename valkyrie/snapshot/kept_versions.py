@@ -6,7 +6,6 @@ without the GIL: a reader gets the old snapshot or the new one, and its referenc
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -16,7 +15,7 @@ import numpy as np
 
 from valkyrie.arrays import Columns
 from valkyrie.errors import ArgumentError, ValkyrieError
-from valkyrie.snapshot.arguments import checked_seconds, checked_whole
+from valkyrie.snapshot.arguments import checked_moment, checked_seconds, checked_whole
 from valkyrie.snapshot.explanation import Explanation
 from valkyrie.snapshot.history import History, version_number
 from valkyrie.snapshot.snapshot import Snapshot
@@ -73,10 +72,7 @@ class KeptVersions:
             raise ArgumentError("at() takes either version= or time=", hint="For the newest snapshot read current")
         if version is not None:
             return self._history.of_version(checked_whole(version, "version"))
-        moment = time.timestamp() if isinstance(time, datetime) else time
-        if isinstance(moment, bool) or not isinstance(moment, int | float) or math.isnan(moment):
-            raise ArgumentError(f"time must be seconds since the epoch or a datetime; got {time!r}", hint="Use time.time()")
-        return self._history.at_time(moment)
+        return self._history.at_time(checked_moment(time))
 
     def history(self) -> Columns:
         """The versions that are kept, the oldest first. Never waits.
@@ -141,7 +137,8 @@ class KeptVersions:
         -------
         Explanation
             As `Snapshot.explain` gives it for the current version, with ``version``, and with ``since_version`` and
-            ``since_time`` of the earliest version kept from which on the answer was the same, payload included.
+            ``since_time`` of the earliest version kept from which on the answer was the same, payload included; where the
+            version before that is not kept, ``or_before`` says that it may have been the same even earlier.
 
         Raises
         ------
@@ -149,16 +146,24 @@ class KeptVersions:
         """
         newest = self.current
         answer = newest.explain(key, table=table)
-        first = newest
+        first, before = newest, 0  # no version before the first there ever was
         for earlier in reversed(self._history.before(newest)):
             try:
                 then = earlier.explain(key, table=table)
+                same = _answer(then) == _answer(answer)
             except ValkyrieError:  # it had no such table, or several that could take the key
-                break
-            if _answer(then) != _answer(answer):
+                same = False
+            if not same:
+                before = version_number(earlier)
                 break
             first = earlier
-        return replace(answer, version=newest.version, since_version=first.version, since_time=first.created_at)
+        return replace(
+            answer,
+            version=newest.version,
+            since_version=first.version,
+            since_time=first.created_at,
+            or_before=before != version_number(first) - 1,
+        )
 
     def _check_settable(self, name: str) -> None:
         if name == "current":

@@ -11,10 +11,9 @@ import numpy as np
 
 from valkyrie.arrays import key_column
 from valkyrie.errors import AmbiguousKeyError, ArgumentError, KeyTypeError
-from valkyrie.snapshot.digest import Table
-from valkyrie.tables import PrefixTable, RouteTable
+from valkyrie.tables import PrefixTable, Table, index_of
 
-__all__ = ["fitting_tables", "one_table", "table_kind"]
+__all__ = ["described_kind", "fitting_tables", "one_table", "table_kind"]
 
 _FITS = {
     "int": {"int", "prefixes digits"},
@@ -32,10 +31,10 @@ _ADDRESSES = (
 )
 
 
-def table_kind(table: Table) -> str:
-    """What a table's keys are: the kind of an IdTable, or "prefixes " and that of a PrefixTable."""
-    index = table.index if isinstance(table, RouteTable) else table
-    return f"prefixes {index.kind}" if isinstance(index, PrefixTable) else str(index.kind)
+def described_kind(table: Table) -> str:
+    """What a table's keys are, in words."""
+    index = index_of(table)
+    return f"{'prefixes' if isinstance(index, PrefixTable) else 'keys'} of kind {index.kind}"
 
 
 def fitting_tables(tables: Mapping[str, Table], keys: Any, table: str | None, *, single: bool = False) -> list[str]:
@@ -96,8 +95,15 @@ def one_table(tables: Mapping[str, Table], keys: Any, table: str | None) -> str:
     return found[0]
 
 
+def table_kind(table: Table) -> str:
+    """As `_FITS` calls it: the kind of an IdTable, or "prefixes " and that of a PrefixTable."""
+    index = index_of(table)
+    return f"prefixes {index.kind}" if isinstance(index, PrefixTable) else str(index.kind)
+
+
 def _sort_of(keys: Any) -> str | None:
-    if isinstance(keys, list | tuple) and any(isinstance(key, _ADDRESSES) for key in keys[:1]):
+    objects = isinstance(keys, list | tuple) or getattr(keys, "dtype", None) == np.dtype(object)
+    if objects and isinstance(next((key for key in keys if key is not None), None), _ADDRESSES):
         return "address"
     column = key_column(keys, lookup="signed")
     if column.untyped:

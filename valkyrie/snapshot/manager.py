@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, SupportsIndex
 
 from valkyrie.errors import ArgumentError, ManagerBusyError, ProcessBoundError
 from valkyrie.snapshot.arguments import checked_seconds, checked_whole
+from valkyrie.snapshot.batch import Batch
 from valkyrie.snapshot.failures import Failures
 from valkyrie.snapshot.history import version_number
 from valkyrie.snapshot.manager_stats import ManagerStats
 from valkyrie.snapshot.merging import MergeAbove
 from valkyrie.snapshot.operation_queue import OperationQueue
-from valkyrie.snapshot.operations import Batch, Operation
+from valkyrie.snapshot.operations import Operation
 from valkyrie.snapshot.snapshot import Snapshot
 from valkyrie.snapshot.version_publisher import Halted, VersionPublisher
 from valkyrie.typing import Verify
@@ -129,7 +130,8 @@ class SnapshotManager(VersionPublisher):
         Notes
         -----
         All operations are applied, in the order in which they were scheduled; `flush` waits for that. One that fails leaves the
-        others alone, and `flush` raises its error.
+        others alone, and `flush` raises its error. If what they make cannot be published, such as to a disk that is full, all
+        stay scheduled: the thread tries again every second, and `flush` at once.
         """
         if not isinstance(operation, Operation):
             raise ArgumentError(
@@ -159,14 +161,15 @@ class SnapshotManager(VersionPublisher):
         ------
         Exception
             The error of an operation that failed since the last flush, or an ExceptionGroup of several. Of more than 64 the first
-            are kept. All others were applied.
+            are kept. All others were applied. Or why the next version was refused, by a disk that is full or another
+            publication: then all operations stay scheduled, and another `flush` tries again.
         ManagerBusyError
             Another thread was publishing for all that time.
         NestedCallError
             Called from the function given to `update`.
         """
-        self._run(self._apply_queued, call="flush", timeout=checked_seconds(timeout))
-        self._failures.report()
+        refusal = self._run(self._apply_queued, call="flush", timeout=checked_seconds(timeout))
+        self._failures.report(refusal)
         return self.current
 
     @property
@@ -323,7 +326,7 @@ class SnapshotManager(VersionPublisher):
         NestedCallError
             Called from the function given to `update`; nothing was closed.
         Exception
-            As `flush`: the errors of operations that failed.
+            As `flush`: the errors of operations that failed, or why they could not be published. Another `close` tries again.
 
         Notes
         -----
@@ -334,8 +337,9 @@ class SnapshotManager(VersionPublisher):
         deadline = None if seconds is None else time.monotonic() + seconds
         self._refusal = self._refusal or "the manager was closed"
         self._queue.close()
+        refusal: Exception | None = None
         try:
-            self._writers.run(lambda: self._wind_up(_left(deadline)), call="close", timeout=seconds)
+            refusal = self._writers.run(lambda: self._wind_up(_left(deadline)), call="close", timeout=seconds)
         except ManagerBusyError:
             self._is_left_to_holder = True
             raise
@@ -346,7 +350,7 @@ class SnapshotManager(VersionPublisher):
         if thread is not None:
             thread.join(_left(deadline))
         self._merging.join(_left(deadline))
-        self._failures.report()
+        self._failures.report(refusal)
 
     def __enter__(self) -> Self:
         return self
@@ -368,13 +372,19 @@ class SnapshotManager(VersionPublisher):
         history = self._history.snapshots
         return f"SnapshotManager(version {self.current.version}, {len(history)} kept, {len(self._queue)} operations scheduled)"
 
-    def _wind_up(self, timeout: float | None = None) -> None:
-        self._apply_queued()
+    def _wind_up(self, timeout: float | None = None) -> Exception | None:
+        refusal = self._apply_queued()
         self._queue.stop()
-        super()._wind_up(timeout)
+        # What is still scheduled needs the place where versions go: it stays until another close can publish it.
+        return super()._wind_up(timeout) if refusal is None else refusal
 
-    def _apply_queued(self, *, by_own_thread: bool = False) -> None:
+    def _apply_queued(self, *, by_own_thread: bool = False) -> Exception | None:
         """Apply and publish all that is scheduled; the caller holds the writers' lock.
+
+        Returns
+        -------
+        Exception or None
+            Why the version was refused, by somebody who is asked before it becomes current: then all stays scheduled.
 
         Raises
         ------
@@ -383,35 +393,35 @@ class SnapshotManager(VersionPublisher):
         """
         if by_own_thread and self._is_halted:
             raise Halted
-        began, before, failed = time.perf_counter(), self.current, False
+        before, refusal, done = self.current, None, False
         try:
             operations = self._queue.take()
-            if operations:
-                self._failures.add(*self._apply(before, operations, began, by_own_thread))
-        except BaseException:  # Ctrl-C, or whatever else is not about the operations
-            failed = True
-            raise
-        finally:
-            self._queue.settle(put_back=failed and self.current is before)
+            refusal = self._apply(before, operations, by_own_thread) if operations else None
+            done = refusal is None
+        finally:  # put back after Ctrl-C too, and whatever else is not about the operations
+            self._queue.settle(put_back=not done and self.current is before, pause=refusal is not None)
+        return refusal
 
-    def _apply_queued_by_own_thread(self) -> None:
-        self._apply_queued(by_own_thread=True)
+    def _apply_queued_by_own_thread(self) -> Exception | None:
+        return self._apply_queued(by_own_thread=True)
 
-    def _apply(
-        self, before: Snapshot, operations: Sequence[Operation], began: float, by_own_thread: bool
-    ) -> tuple[list[Exception], int]:
-        """Publish what operations make of the current snapshot; return the errors, and how many operations failed."""
+    def _apply(self, before: Snapshot, operations: Sequence[Operation], by_own_thread: bool) -> Exception | None:
+        """Publish what operations make of the current snapshot; return what kept that from becoming the next."""
+        began = time.perf_counter()
         batch = Batch(before, operations)
         if batch.applied:
             try:
                 self._install(batch.snapshot, began, by_own_thread=by_own_thread)
             except Halted:
                 raise
-            except Exception as error:  # somebody who is asked before a version becomes current refused it
-                error.add_note(f"when {len(batch.applied)} scheduled operations were to be published; none of them was")
-                return [*batch.errors, error], len(operations)
-        self._coalesced += len(batch.applied) - batch.edits
-        return batch.errors, len(operations) - len(batch.applied)
+            except Exception as error:
+                if self.current is not before:
+                    raise
+                error.add_note(f"when {batch.applied} scheduled operations were to be published; they stay scheduled")
+                return error
+        self._coalesced += batch.applied - batch.edits
+        self._failures.add(batch.errors)
+        return None
 
     def _renew(self) -> None:
         """In a forked child: the queue is the parent's, and no thread but this one is there."""
@@ -423,13 +433,17 @@ class SnapshotManager(VersionPublisher):
 def _work(queue: OperationQueue, reference: weakref.ref[SnapshotManager]) -> None:
     """What the writer thread does: it holds no manager while it waits."""
     while queue.wait():
-        manager = reference()
+        manager, refusal = reference(), None
         if manager is not None:  # and it is not None: while something waits, the queue holds it
             try:
-                manager._writers.run(manager._apply_queued_by_own_thread, call="schedule")
+                refusal = manager._writers.run(manager._apply_queued_by_own_thread, call="schedule")
             except Halted:
                 return
-        del manager
+            if refusal is not None:
+                import logging  # not before something is wrong
+
+                logging.getLogger(__name__).warning("%d scheduled operations cannot be published yet: %s", len(queue), refusal)
+        del manager, refusal
 
 
 def _left(deadline: float | None) -> float | None:
@@ -438,13 +452,13 @@ def _left(deadline: float | None) -> float | None:
 
 def _finish(queue: OperationQueue, failures: Failures) -> None:
     """When the manager is gone, or the interpreter about to exit: apply what waits, end the thread, tell what went wrong."""
-    manager = queue.owner
+    manager, refusal = queue.owner, None
     try:
         if manager is not None:
-            manager._writers.run(manager._apply_queued, call="exit", timeout=_EXIT_SECONDS)
+            refusal = manager._writers.run(manager._apply_queued, call="exit", timeout=_EXIT_SECONDS)
     finally:
         queue.stop()
-    failures.report()  # the interpreter prints it: nobody else will
+    failures.report(refusal)  # the interpreter prints it: nobody else will
 
 
 def _renew_all() -> None:

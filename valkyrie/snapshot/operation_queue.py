@@ -7,6 +7,7 @@ While operations wait or are being applied the queue holds the manager: what was
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,6 +16,8 @@ from valkyrie.errors import ManagerClosedError, QueueFullError
 from valkyrie.snapshot.operations import Operation
 
 __all__ = ["OperationQueue"]
+
+_RETRY_SECONDS = 1.0
 
 
 class OperationQueue:
@@ -26,7 +29,7 @@ class OperationQueue:
         How many may wait.
     """
 
-    __slots__ = ("_bound", "_filled", "_room", "_taken", "_waiting", "is_closed", "is_stopped", "owner", "thread")
+    __slots__ = ("_bound", "_filled", "_retry_at", "_room", "_taken", "_waiting", "is_closed", "is_stopped", "owner", "thread")
 
     def __init__(self, bound: int) -> None:
         self._bound = bound
@@ -39,6 +42,7 @@ class OperationQueue:
         self._filled, self._room = threading.Condition(lock), threading.Condition(lock)
         self._waiting: deque[Operation] = deque()
         self._taken: deque[Operation] = deque()
+        self._retry_at: float | None = None
         self.owner: Any = None
         self.thread: threading.Thread | None = None
 
@@ -71,13 +75,15 @@ class OperationQueue:
         """All that waits, which leaves the queue empty; `settle` must follow."""
         with self._filled:
             self._taken, self._waiting = self._waiting, deque()
+            self._retry_at = None
             self._room.notify_all()
             return tuple(self._taken)
 
-    def settle(self, *, put_back: bool) -> None:
-        """Say that what was taken is done with, or put it back to where it was."""
+    def settle(self, *, put_back: bool, pause: bool = False) -> None:
+        """Say that what was taken is done with, or put it back to where it was; the thread takes it at once, or after a pause."""
         with self._filled:
             if put_back:
+                self._retry_at = time.monotonic() + _RETRY_SECONDS if pause else None
                 self._taken, self._waiting = deque(), deque((*self._taken, *self._waiting))
                 self._filled.notify()
             self._taken = deque()
@@ -85,10 +91,14 @@ class OperationQueue:
                 self.owner = None
 
     def wait(self) -> bool:
-        """Wait until there is something to apply; False if there never will be."""
+        """Wait until there is something to apply, and a pause is over; False if there never will be, or nobody waits longer."""
         with self._filled:
-            self._filled.wait_for(lambda: self.is_stopped or self._waiting)
-            return bool(self._waiting)
+            while not self.is_stopped:
+                pause = None if self._retry_at is None else self._retry_at - time.monotonic()
+                if self._waiting and (pause is None or pause <= 0):
+                    return True
+                self._filled.wait(pause if self._waiting else None)
+            return bool(self._waiting) and self._retry_at is None
 
     def close(self) -> None:
         """Take no more operations."""

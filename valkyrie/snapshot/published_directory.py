@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterable
 from contextlib import suppress
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from valkyrie import vks
 from valkyrie.arrays import Columns
 from valkyrie.errors import SnapshotFormatError, SourceError
-from valkyrie.snapshot.version_files import MAX_VERSION_BYTES, CurrentLine, VersionFile, is_version_name
+from valkyrie.snapshot.version_files import MAX_VERSION_BYTES, CurrentLine, SegmentEntry, VersionFile, is_version_name
 from valkyrie.vks.disk import DISK, Disk, file_path
 
 __all__ = ["UNSYNCED", "PublishedDirectory", "directory_history"]
@@ -196,8 +197,8 @@ def directory_history(directory: str | os.PathLike[str]) -> Columns:
     -------
     Columns
         ``version`` int64; ``created_at`` float64, seconds since the epoch; ``bytes`` int64, of all files it is made of, and
-        ``new_bytes``, of those that it was the first to need; ``digest`` and ``parent`` text, null where there is none; ``error``
-        text, what is wrong with the file of a version that cannot be read, else null.
+        ``new_bytes``, of those that none before it needs (of the oldest: that were written for it); ``digest`` and ``parent``
+        text, null where there is none; ``error`` text, what is wrong with the file of a version that cannot be read, else null.
 
     Raises
     ------
@@ -233,7 +234,7 @@ def directory_history(directory: str | os.PathLike[str]) -> Columns:
             "version": np.array(numbers, np.int64),
             "created_at": np.array([np.nan if file is None else file.created_at for file in files], np.float64),
             "bytes": np.array(sizes, np.int64),
-            "new_bytes": np.array([0 if file is None else _new_bytes(file) for file in files], np.int64),
+            "new_bytes": np.array(_new_bytes(files), np.int64),
             "digest": [None if file is None else file.digest for file in files],
             "parent": [None if file is None else file.parent for file in files],
             "error": errors,
@@ -241,5 +242,15 @@ def directory_history(directory: str | os.PathLike[str]) -> Columns:
     )
 
 
-def _new_bytes(file: VersionFile) -> int:
-    return sum(each.nbytes for each in set(file.segments) if each.name.startswith(f"{file.version}-"))
+def _new_bytes(files: Iterable[VersionFile | None]) -> list[int]:
+    """What each version brought: not by the names of segments, since those of a merge are written before a version needs them."""
+    known: set[SegmentEntry] = set()
+    sizes = []
+    for file in files:
+        needed = set() if file is None else set(file.segments)
+        new = needed - known
+        if file is not None and not known:
+            new = {each for each in needed if each.name.startswith(f"{file.version}-")}
+        sizes.append(sum(each.nbytes for each in new))
+        known |= needed
+    return sizes

@@ -25,12 +25,10 @@ import xxhash
 
 from valkyrie import vks
 from valkyrie.errors import DigestMismatchError, SnapshotFormatError
-from valkyrie.snapshot.digest import Table
-from valkyrie.snapshot.files import TYPES, type_name
 from valkyrie.snapshot.published_directory import PublishedDirectory
 from valkyrie.snapshot.snapshot import Snapshot
 from valkyrie.snapshot.version_files import GROUPS, SegmentEntry, TableEntry, VersionFile
-from valkyrie.tables import check_table
+from valkyrie.tables import TABLE_TYPES, Table, check_table
 from valkyrie.typing import AnyArray, LoadMode, Verify
 
 __all__ = ["SegmentReader", "SegmentWriter", "grouped"]
@@ -113,7 +111,7 @@ class SegmentWriter:
         entries = []
         for name, table in snapshot.tables.items():
             segments = [self._segment(group, columns, snapshot) for group, columns in grouped(table.to_columns()).items()]
-            entries.append(TableEntry(name, type_name(table), tuple(segments)))
+            entries.append(TableEntry(name, table.content, tuple(segments)))
         return tuple(entries)
 
     def adopt(self, snapshot: Snapshot, segments: Collection[SegmentEntry]) -> None:
@@ -243,7 +241,7 @@ class SegmentReader:
     def _table(self, entry: TableEntry, files: Mapping[SegmentEntry, vks.File]) -> Table:
         columns = {name: files[each].get(name) for each in entry.segments for name in files[each].sections}
         try:
-            table = TYPES[entry.type].from_columns(columns)
+            table = TABLE_TYPES[entry.type].from_columns(columns)
             if self._verify == "full" and any(each.group == "index" and each not in self._files for each in entry.segments):
                 check_table(table)
         except SnapshotFormatError as error:

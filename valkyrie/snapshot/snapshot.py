@@ -13,17 +13,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, Literal, NamedTuple, Self, TypeAlias
+from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
 
 from valkyrie import records
 from valkyrie.arrays import Columns
 from valkyrie.errors import ArgumentError
-from valkyrie.snapshot.digest import Table, content_digest
+from valkyrie.snapshot.digest import content_digest
 from valkyrie.snapshot.explanation import Explanation, explained
-from valkyrie.snapshot.kinds import fitting_tables, one_table
-from valkyrie.tables import IdTable, PrefixTable, RouteTable, edit_lengths
+from valkyrie.snapshot.kinds import described_kind, fitting_tables, one_table
+from valkyrie.tables import IdTable, PrefixTable, RouteTable, Table, edit_lengths, index_of
 from valkyrie.typing import AnyArray, Int16Array, Int32Array, LoadMode, OnDuplicate, UInt8Array, Verify
 
 __all__ = ["Lineage", "Origin", "Snapshot"]
@@ -33,13 +33,27 @@ Lineage: TypeAlias = str | Mapping[str, Table] | None
 
 _OK, _MISS = records.STATUS.index("ok"), records.STATUS.index("miss")
 _MOST_TABLES = 32_767
+_LONE_SHARE = 8
 
 
-class Origin(NamedTuple):
-    """Where a snapshot comes from: a token of the manager that published its ancestor, and that ancestor's version."""
+class Origin:
+    """Which snapshot the edits of one go back to: each that was built, loaded or published is one of its own.
 
-    manager: object
-    version: int
+    It is told by identity, and a manager remembers as what version it took it; what nobody holds is forgotten.
+
+    Attributes
+    ----------
+    manager : object
+        A token of the manager that published it; None if it was built or loaded.
+    version : int or None
+        Under which version.
+    """
+
+    __slots__ = ("__weakref__", "manager", "version")
+
+    def __init__(self, manager: object = None, version: int | None = None) -> None:
+        self.manager = manager
+        self.version = version
 
 
 class Snapshot:
@@ -56,29 +70,50 @@ class Snapshot:
         Given by `SnapshotManager.publish`; None before.
     created_at : float or None
         When it was published, in seconds since the epoch.
-    origin : Origin or None
-        Which published snapshot it was edited from; None if it was built or loaded.
+    origin : Origin
+        Itself if it was built, loaded or published; else the one of these that it was edited from.
+    is_edit : bool
+        Whether it was edited since.
     """
 
-    __slots__ = ("_digest", "_file", "_parent", "created_at", "origin", "tables", "version")
+    __slots__ = ("__weakref__", "_digest", "_file", "_parent", "created_at", "is_edit", "origin", "tables", "version")
 
     tables: Mapping[str, Table]
     version: int | None
     created_at: float | None
-    origin: Origin | None
+    origin: Origin
+    is_edit: bool
     _digest: str | None
     _parent: Lineage
     _file: str | None
 
-    def __init__(self, tables: Mapping[str, Table], **facts: Any) -> None:
-        """Put tables together; use `build`. `facts` are attributes by name."""
+    def __init__(
+        self,
+        tables: Mapping[str, Table],
+        *,
+        version: int | None = None,
+        created_at: float | None = None,
+        origin: Origin | None = None,
+        is_edit: bool = False,
+        digest: str | None = None,
+        parent: Lineage = None,
+        file: str | None = None,
+    ) -> None:
+        """Put tables together, with what is known of them; use `build`."""
+        if not isinstance(tables, Mapping):
+            raise ArgumentError(
+                f"tables: a mapping of names to tables is needed, got {type(tables).__name__}",
+                hint="Snapshot.build() takes a table, or several by name",
+            )
         put = object.__setattr__
         put(self, "tables", MappingProxyType(dict(tables)))
-        for name in ("version", "created_at", "origin"):
-            put(self, name, facts.get(name))
-        put(self, "_digest", facts.get("digest"))
-        put(self, "_parent", facts.get("parent"))
-        put(self, "_file", facts.get("file"))
+        put(self, "version", version)
+        put(self, "created_at", created_at)
+        put(self, "origin", origin or Origin())
+        put(self, "is_edit", is_edit)
+        put(self, "_digest", digest)
+        put(self, "_parent", parent)
+        put(self, "_file", file)
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise AttributeError(f"a snapshot cannot be changed; with_routes() and the like make another, not assigning {name!r}")
@@ -131,15 +166,17 @@ class Snapshot:
             return digest
         return self._parent
 
-    @property
-    def lineage(self) -> Lineage:
-        """What a snapshot that follows on this one has as its parent."""
-        return self.tables if self._digest is None else self._digest
+    def lineage_for(self, tables: Mapping[str, Table]) -> Lineage:
+        """What a snapshot of these tables that follows on this one has as its parent.
 
-    @property
-    def parent_lineage(self) -> Lineage:
-        """The parent, computed or not."""
-        return self._parent
+        The tables of this one are put off to be hashed when somebody asks, if the others keep most of their bytes in memory
+        anyway; if not, the parent would keep them alone, so they are hashed now.
+        """
+        if self._digest is not None:
+            return self._digest
+        theirs = {id(array): int(array.nbytes) for table in tables.values() for array in table.arrays()}
+        alone = {id(array): int(array.nbytes) for array in self.arrays() if id(array) not in theirs}
+        return self.tables if sum(alone.values()) * _LONE_SHARE <= sum(theirs.values()) else self.digest
 
     @property
     def path(self) -> str | None:
@@ -240,7 +277,8 @@ class Snapshot:
         tables = {name: table.merged(threads=threads) for name, table in self.tables.items()}
         if all(table is self.tables[name] for name, table in tables.items()):
             return self
-        return type(self)(tables, **self._facts())
+        facts = self._facts() | {"parent": self.parent}  # not its tables: they hold the arrays that are built again
+        return type(self)(tables, **facts)
 
     def as_published(self, *, version: int, parent: Lineage, created_at: float, origin: Origin) -> Self:
         """This content as a version: for those who publish.
@@ -250,8 +288,9 @@ class Snapshot:
         parent : str, mapping of tables or None
             The `lineage` of the version before.
         """
-        facts = self._facts() | {"version": version, "parent": parent, "created_at": created_at, "origin": origin}
-        return type(self)(self.tables, **facts)
+        return type(self)(
+            self.tables, version=version, parent=parent, created_at=created_at, origin=origin, digest=self._digest
+        )
 
     def lookup_many(self, keys: Any, *, table: str | None = None, threads: int | None = 1) -> Columns:
         """Where keys lead.
@@ -302,8 +341,7 @@ class Snapshot:
     def lookup(self, key: Any, *, table: str | None = None) -> int | None:
         """Where one key leads: its row, or None. Errors as `lookup_many`."""
         for name in fitting_tables(self.tables, key, table, single=True):
-            found = self.tables[name]
-            index = found.index if isinstance(found, RouteTable) else found
+            index = index_of(self.tables[name])
             row = index.lookup(key) if isinstance(index, PrefixTable) else index.get(key)
             if row is not None:
                 return row
@@ -374,7 +412,7 @@ class Snapshot:
         return type(self).from_columns, (self.to_columns(),)
 
     def __repr__(self) -> str:
-        named = ", ".join(f"{name}: {len(table):,} {_kind(table)}" for name, table in self.tables.items())
+        named = ", ".join(f"{name}: {len(table):,} {described_kind(table)}" for name, table in self.tables.items())
         version = "unpublished" if self.version is None else f"version {self.version}"
         pending = f", {self.pending:,} pending" if self.pending else ""
         return f"Snapshot({version}, {named}, {self.nbytes:,} bytes{pending})"
@@ -384,15 +422,14 @@ class Snapshot:
 
         head = "<tr><th>table</th><th>kind</th><th>keys</th><th>pending</th></tr>"
         rows = "".join(
-            f"<tr><td>{html.escape(name)}</td><td>{_kind(table)}</td><td>{len(table):,}</td><td>{table.pending:,}</td></tr>"
+            f"<tr><td>{html.escape(name)}</td><td>{described_kind(table)}</td><td>{len(table):,}</td><td>{table.pending:,}</td></tr>"
             for name, table in self.tables.items()
         )
         version = "unpublished" if self.version is None else f"version {self.version}"
         return f"<b>Snapshot</b>, {version}, {self.nbytes:,} bytes<table>{head}{rows}</table>"
 
     def _rows(self, name: str, keys: Any, threads: int | None) -> Int32Array:
-        found = self.tables[name]
-        index = found.index if isinstance(found, RouteTable) else found
+        index = index_of(self.tables[name])
         if isinstance(index, IdTable):
             return index.get_many(keys, threads=threads)
         rows = index.lookup_many(keys, threads=threads)
@@ -403,17 +440,14 @@ class Snapshot:
         return self if self.tables.get(name) is table else self._edited({**self.tables, name: table})
 
     def _edited(self, tables: Mapping[str, Table]) -> Self:
-        origin = self.origin
-        parent = self.lineage
-        if not isinstance(parent, str) and not _share(self.tables, tables):
-            parent = self.digest  # the tables themselves would keep big arrays alive that nothing else needs
-        return type(self)(tables, parent=parent, origin=origin)
+        return type(self)(tables, parent=self.lineage_for(tables), origin=self.origin, is_edit=True)
 
     def _facts(self) -> dict[str, Any]:
         return {
             "version": self.version,
             "created_at": self.created_at,
             "origin": self.origin,
+            "is_edit": self.is_edit,
             "digest": self._digest,
             "parent": self._parent,
         }
@@ -437,13 +471,3 @@ def _pairs(routes: Any) -> tuple[Any, Any]:
         f"routes: a mapping of keys to rows or a pair (keys, rows) is needed, got {type(routes).__name__}",
         hint="Such as {7: 0} or (ids, rows)",
     )
-
-
-def _kind(table: Table) -> str:
-    index = table.index if isinstance(table, RouteTable) else table
-    return f"{'prefixes' if isinstance(index, PrefixTable) else 'keys'} of kind {index.kind}"
-
-
-def _share(old: Mapping[str, Table], new: Mapping[str, Table]) -> bool:
-    """Whether all tables of the old are there in the new, with their first and biggest array at least."""
-    return all(name in new and new[name].arrays()[0] is table.arrays()[0] for name, table in old.items())

@@ -23,9 +23,11 @@ from typing import Any, NoReturn
 import xxhash
 
 from valkyrie.errors import ArgumentError, SnapshotFormatError
+from valkyrie.tables import TABLE_TYPES
 
 __all__ = [
     "GROUPS",
+    "MAX_NUMBER",
     "MAX_VERSION_BYTES",
     "CurrentLine",
     "SegmentEntry",
@@ -38,14 +40,14 @@ __all__ = [
 GROUPS = ("index", "payload", "patch")
 """What the arrays of a table are divided into; each group is a segment."""
 
-TABLE_TYPES = ("id_table", "prefix_table", "route_table")
+MAX_NUMBER = 2**62
+"""Of versions and bytes in files: whoever goes on from one can count on for ever, in arrays of int64 too."""
 
 MAX_VERSION_BYTES = 16 * 2**20
 """Of a version file: some 30,000 tables. Bounds what a hostile file can make a reader do."""
 
 _FORMAT = 1
 _MOST_TABLES = 32_767
-_MOST = 2**63 - 1
 _AGAIN = "Publish again, or restore the directory from a copy"
 _CURRENT = re.compile(rb"([1-9][0-9]{0,18})\.json ([0-9a-f]{32})\n")
 _DIGEST = re.compile(r"[0-9a-f]{32}")
@@ -73,7 +75,7 @@ class CurrentLine:
         SnapshotFormatError
         """
         found = _CURRENT.fullmatch(data)
-        if found is None or int(found[1]) > _MOST:
+        if found is None or int(found[1]) > MAX_NUMBER:
             raise SnapshotFormatError(
                 f"{path!r}: it must hold the name of a version file and its checksum, it holds {data[:64]!r}",
                 hint="Restore the directory from a copy; without CURRENT, a publisher begins anew",
@@ -243,8 +245,8 @@ class _Fields:
 
     def whole(self, name: str, least: int) -> int:
         value = self.value(name)
-        if type(value) is not int or not least <= value <= _MOST:
-            self.refuse(name, f"{_shown(value)} is no whole number from {least} to {_MOST}")
+        if type(value) is not int or not least <= value <= MAX_NUMBER:
+            self.refuse(name, f"{_shown(value)} is no whole number from {least} to {MAX_NUMBER}")
         return value
 
     def number(self, name: str) -> float:
@@ -271,7 +273,7 @@ def _table(fields: _Fields) -> TableEntry:
     groups = [segment.group for segment in segments]
     if len(set(groups)) < len(groups) or "index" not in groups:
         fields.refuse("segments", f"must be one of each group, and one index; they are {', '.join(groups) or 'none'}")
-    return TableEntry(fields.name("name"), fields.word("type", TABLE_TYPES), segments)
+    return TableEntry(fields.name("name"), fields.word("type", tuple(TABLE_TYPES)), segments)
 
 
 def _segment(fields: _Fields) -> SegmentEntry:

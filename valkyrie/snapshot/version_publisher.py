@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -45,6 +46,7 @@ class VersionPublisher(KeptVersions):
         "_outlet",
         "_published",
         "_refusal",
+        "_taken_as",
         "_token",
         "_writers",
     )
@@ -70,11 +72,13 @@ class VersionPublisher(KeptVersions):
         self._outlet: Outlet | None = None
         self._published = 0
         self._refusal = None if read_only is None else f"this manager is read-only: {read_only}"
+        self._taken_as: weakref.WeakKeyDictionary[Origin, int] = weakref.WeakKeyDictionary()
         self._token = object()
         self._writers = WritersLock()
         version = 1 if snapshot.version is None else snapshot.version
         created_at = self._now() if snapshot.created_at is None else float(snapshot.created_at)
         super().__init__(self._stamped(snapshot, version, snapshot.parent, created_at), history, history_bytes)
+        self._remember(snapshot, version)
 
     def publish(self, snapshot: Snapshot, *, expected_version: int | None = None) -> Snapshot:
         """Make a snapshot the current one, under the next version.
@@ -84,8 +88,8 @@ class VersionPublisher(KeptVersions):
         snapshot : Snapshot
             Edited from the current snapshot, or built from scratch; the current one itself may be published again.
         expected_version : int, optional
-            Publish only if this is the current version. By default a snapshot that was edited from an earlier version of this
-            manager is refused, since it would undo what came between.
+            Publish only if this is the current version. By default an earlier version of this manager is refused, and so is an
+            edit of one or of what was published as one: it would undo what came between.
 
         Returns
         -------
@@ -105,13 +109,14 @@ class VersionPublisher(KeptVersions):
         Waits for other threads that publish. Operations that are scheduled and not yet applied come after this version.
         """
         snapshot = checked_snapshot(snapshot, "snapshot")
+        if expected_version is not None:
+            expected_version = checked_whole(expected_version, "expected_version")
 
         def action() -> Snapshot:
             self._check_open("publish")
             began = time.perf_counter()
-            current, expected = self.current.version, expected_version
-            if expected is None and snapshot.origin is not None and snapshot.origin.manager is self._token:
-                expected = snapshot.origin.version
+            current = self.current.version
+            expected = self._version_edited(snapshot) if expected_version is None else expected_version
             if expected is not None and expected != current:
                 what = "expected_version is" if expected_version is not None else "the snapshot was made from version"
                 raise VersionConflictError(
@@ -149,17 +154,24 @@ class VersionPublisher(KeptVersions):
         ManagerClosedError, NestedCallError, ArgumentError
         """
 
+        if not callable(change):
+            raise ArgumentError(
+                f"change must be a function of the current snapshot; got {type(change).__name__}",
+                hint="publish() takes a snapshot",
+                argument="change",
+            )
+
         def action() -> Snapshot:
             self._check_open("update")
             began = time.perf_counter()
             made = checked_snapshot(change(self.current), "what the function given to update() returned")
-            if made.origin is not None and made.origin.manager is self._token and made.origin.version != self.current.version:
+            edited, current = self._version_edited(made), self.current.version
+            if edited is not None and edited != current:
                 raise VersionConflictError(
-                    f"update(): the function returned an edit of version {made.origin.version}, but version"
-                    f" {self.current.version} is current",
+                    f"update(): the function returned an edit of version {edited}, but version {current} is current",
                     hint="Edit the snapshot that the function is given; rollback() brings an old one back",
-                    expected=made.origin.version,
-                    current=self.current.version,
+                    expected=edited,
+                    current=current,
                 )
             return self._install(made, began)
 
@@ -200,14 +212,18 @@ class VersionPublisher(KeptVersions):
         with self._gate:
             self._is_halted = True
 
-    def _wind_up(self, timeout: float | None = None) -> None:
-        """End all that publishing needs; the caller holds the writers' lock. Does nothing the second time."""
+    def _wind_up(self, timeout: float | None = None) -> Exception | None:
+        """End all that publishing needs; the caller holds the writers' lock. Does nothing the second time.
+
+        Returns what kept a manager from ending: None here.
+        """
         self._is_left_to_holder = False
         self._halt()
         self._changes.end()
         if self._outlet is not None:
             self._outlet.end(timeout)
             self._outlet = None
+        return None
 
     def _now(self) -> float:
         """What the clock says: a time that every reader of a version accepts."""
@@ -241,7 +257,7 @@ class VersionPublisher(KeptVersions):
         stamped = self._stamped(
             snapshot,
             max(version_number(before) + 1, self._least_version),
-            before.lineage,
+            before.lineage_for(snapshot.tables),
             now if now > earlier else earlier,  # a clock that is set back must not make times ambiguous
         )
         show = None if self._outlet is None else self._outlet.write(stamped)
@@ -251,6 +267,7 @@ class VersionPublisher(KeptVersions):
             if show is not None:
                 show()
             self._replace_current(stamped, lambda history: history.add(stamped))
+        self._remember(snapshot, version_number(stamped))
         self._published += 1
         self._last_seconds = time.perf_counter() - began
         if not self._is_halted:
@@ -261,11 +278,24 @@ class VersionPublisher(KeptVersions):
         origin = Origin(self._token, version)
         return snapshot.as_published(version=version, parent=parent, created_at=created_at, origin=origin)
 
+    def _remember(self, snapshot: Snapshot, version: int) -> None:
+        """Take note of the version that a snapshot from elsewhere became, for edits of it that may follow."""
+        origin = snapshot.origin
+        if origin.manager is not self._token and not (snapshot.is_edit and origin in self._taken_as):
+            self._taken_as[origin] = version
+
+    def _version_edited(self, snapshot: Snapshot) -> int | None:
+        """The version of this manager that a snapshot is or was edited from; None if it was made elsewhere, or from scratch."""
+        origin = snapshot.origin
+        if origin.manager is self._token:
+            return origin.version
+        return self._taken_as.get(origin) if snapshot.is_edit else None
+
     def _merge(self, before: Snapshot) -> None:
         """Work what waits in a snapshot into its arrays; then put the outcome in the place of the current one, if it fits."""
         merged: Snapshot | None = None
         try:
-            merged = before.merged()
+            merged = before.merged()  # and with it, here where nobody waits, the sums that the parent's digest is made of
             outlet = self._outlet
             if outlet is not None and not self._is_halted:
                 outlet.write_ahead(merged)
@@ -277,7 +307,7 @@ class VersionPublisher(KeptVersions):
         try:
             result = None if merged is None or self._is_halted else caught_up(now, before, merged)
             if result is not None:
-                stamped = self._stamped(result, version_number(now), now.parent_lineage, creation_time(now))
+                stamped = self._stamped(result, version_number(now), now.parent, creation_time(now))
                 with self._gate:
                     if not self._is_halted:
                         same = stamped
@@ -368,6 +398,7 @@ def install_foreign(publisher: VersionPublisher, snapshot: Snapshot) -> None:
             if publisher._is_halted:
                 raise Halted
             publisher._replace_current(stamped, lambda history: history.add(stamped))
+        publisher._remember(snapshot, snapshot.version)
         publisher._published += 1
         publisher._last_seconds = time.perf_counter() - began
 

@@ -1,5 +1,6 @@
 """Tables: compiled keys, and the payload behind them."""
 
+from valkyrie.tables.any_table import TABLE_TYPES, Table, index_of
 from valkyrie.tables.changes import ChangedKeys, KeyChanges
 from valkyrie.tables.comparison import compared_tables, has_records, lead_elsewhere
 from valkyrie.tables.files import check_table, table_of
@@ -11,6 +12,7 @@ from valkyrie.tables.route_table import PREFIX_KINDS, RouteTable, edit_lengths
 
 __all__ = [
     "PREFIX_KINDS",
+    "TABLE_TYPES",
     "ChangedKeys",
     "IdTable",
     "IdTableStats",
@@ -18,10 +20,12 @@ __all__ = [
     "PrefixTable",
     "PrefixTableStats",
     "RouteTable",
+    "Table",
     "check_table",
     "compared_tables",
     "edit_lengths",
     "has_records",
+    "index_of",
     "lead_elsewhere",
     "table_of",
 ]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from valkyrie.errors import ArgumentError
+from valkyrie.tables.any_table import Table, index_of
 from valkyrie.tables.changes import Differ, KeyChanges
 from valkyrie.tables.id_table import IdTable
 from valkyrie.tables.prefix_table import PrefixTable
@@ -14,9 +15,6 @@ from valkyrie.tables.route_table import RouteTable
 from valkyrie.typing import BoolArray, Int32Array
 
 __all__ = ["ComparedTables", "compared_tables", "has_records", "lead_elsewhere"]
-
-_Table = IdTable | PrefixTable | RouteTable
-
 
 class ComparedTables(NamedTuple):
     """What became of the keys of a table.
@@ -35,12 +33,12 @@ class ComparedTables(NamedTuple):
     payload_differs: bool
 
 
-def has_records(table: _Table) -> bool:
+def has_records(table: Table) -> bool:
     """Whether a table answers with records: a RouteTable of keys alone answers with rows, as a bare table does."""
     return isinstance(table, RouteTable) and bool(table.column_names)
 
 
-def lead_elsewhere(old: _Table, before: Int32Array, new: _Table, after: Int32Array, *, threads: int = 1) -> BoolArray:
+def lead_elsewhere(old: Table, before: Int32Array, new: Table, after: Int32Array, *, threads: int = 1) -> BoolArray:
     """Which keys lead elsewhere: to another record, of RouteTables that have records; to another row, of other tables.
 
     A record and a row are never the same.
@@ -63,7 +61,7 @@ def lead_elsewhere(old: _Table, before: Int32Array, new: _Table, after: Int32Arr
     return rows
 
 
-def compared_tables(old: _Table | None, new: _Table | None) -> ComparedTables:
+def compared_tables(old: Table | None, new: Table | None) -> ComparedTables:
     """What became of the keys of a table: see `IdTable.changes_since`.
 
     Parameters
@@ -102,22 +100,14 @@ def compared_tables(old: _Table | None, new: _Table | None) -> ComparedTables:
     return ComparedTables(changes, count, payload_differs)
 
 
-def _changes(old: _Table | None, new: _Table | None, differ: Differ | None = None) -> KeyChanges:
-    before, after = (table.index if isinstance(table, RouteTable) else table for table in (old, new))
+def _changes(old: Table | None, new: Table | None, differ: Differ | None = None) -> KeyChanges:
+    before, after = (None if table is None else index_of(table) for table in (old, new))
     if isinstance(before, IdTable) and isinstance(after, IdTable):
         return after.changes_since(before, differ)
     if isinstance(before, PrefixTable) and isinstance(after, PrefixTable):
         return after.changes_since(before, differ)
-    gone, fresh = (None if index is None else _since_nothing(index) for index in (before, after))
+    gone, fresh = (None if index is None else _changes(index.emptied(), index) for index in (before, after))
     if gone is None:
         assert fresh is not None
         return fresh
     return KeyChanges(gone.added.reversed(), gone.changed, gone.removed if fresh is None else fresh.added)
-
-
-def _since_nothing(index: IdTable | PrefixTable) -> KeyChanges:
-    """All keys, as added."""
-    if isinstance(index, IdTable):
-        return index.changes_since(IdTable.build([], kind=index.kind))
-    lengths: list[int] | None = [] if index.kind == "bits" else None
-    return index.changes_since(PrefixTable.build([], kind=index.kind, lengths=lengths))

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from valkyrie import vks
 from valkyrie.errors import SnapshotFormatError
-from valkyrie.tables.id_table import IdTable
-from valkyrie.tables.prefix_table import PrefixTable
-from valkyrie.tables.route_table import RouteTable
+from valkyrie.tables.any_table import TABLE_TYPES, Table, index_of
 from valkyrie.typing import Verify
 
 __all__ = ["check_table", "table_of"]
@@ -15,7 +13,7 @@ _SAMPLE = 4096
 """Lines or prefixes that are looked at when a file is loaded."""
 
 
-def table_of(file: vks.File, verify: Verify) -> IdTable | PrefixTable | RouteTable:
+def table_of(file: vks.File, verify: Verify) -> Table:
     """Take the table out of a file that was read; with ``verify="full"`` a sample of its keys is looked at.
 
     Raises
@@ -24,16 +22,10 @@ def table_of(file: vks.File, verify: Verify) -> IdTable | PrefixTable | RouteTab
     """
     columns = {name: file.get(name) for name in file.sections}
     try:
-        table: IdTable | PrefixTable | RouteTable | None = None
-        if file.content == "id_table":
-            table = IdTable.from_columns(columns)
-        elif file.content == "prefix_table":
-            table = PrefixTable.from_columns(columns)
-        elif file.content == "route_table":
-            table = RouteTable.from_columns(columns)
-        if table is not None and verify == "full":
-            check_table(table)
-        if table is not None:
+        if file.content in TABLE_TYPES:
+            table = TABLE_TYPES[file.content].from_columns(columns)
+            if verify == "full":
+                check_table(table)
             return table
     except SnapshotFormatError as error:
         first = min((entry.offset for entry in file.directory), default=0)
@@ -48,11 +40,11 @@ def table_of(file: vks.File, verify: Verify) -> IdTable | PrefixTable | RouteTab
     )
 
 
-def check_table(table: IdTable | PrefixTable | RouteTable) -> None:
+def check_table(table: Table) -> None:
     """Look at a sample of the keys of a table, which must lie where they belong.
 
     Raises
     ------
     SnapshotFormatError
     """
-    (table.index if isinstance(table, RouteTable) else table).check(sample=_SAMPLE)
+    index_of(table).check(sample=_SAMPLE)

@@ -260,6 +260,12 @@ class IdTable(StoredTable, IdTableReader):
             gone = gone.take(np.flatnonzero(known))
         return self._edited(gone, np.full(gone.n, -1, np.int32), "first", thread_count(threads))
 
+    def emptied(self) -> Self:
+        """A table of the same kind without keys."""
+        if self.kind != "int":
+            return type(self).build([], kind=self.kind)
+        return type(self).build(np.empty(0, np.int64 if self.is_signed else np.uint64))
+
     def merged(self, *, threads: int | None = 1) -> Self:
         """The same keys and rows with nothing pending: built again, unless there is nothing to do."""
         if self._patch is None:
@@ -451,7 +457,7 @@ class IdTable(StoredTable, IdTableReader):
         if column.kind != self.kind:
             raise KeyTypeError(
                 f"keys: the table holds keys of kind {self.kind!r}, got kind {column.kind!r}",
-                hint=f"Read them with kind={self.kind!r}",
+                hint="Convert them first: a table holds keys of one kind",
             )
         values = column.values
 

@@ -363,10 +363,14 @@ class PrefixTable(StoredTable, ContainingPrefixes, PrefixScans, PrefixTableReade
             require_known(known)
         if not (known >= 0).any():
             return self
-        none: list[int] | None = [] if self.kind == "bits" else None
-        nothing = type(self).build([], kind=self.kind, wildcards=self._wildcards, lengths=none)
+        nothing = self.emptied()
         index, by_rank = replaced(self._index, self.rows_by_rank, known, nothing._index, nothing.rows_by_rank)
         return type(self)(index, stored_rows(by_rank))
+
+    def emptied(self) -> Self:
+        """A table of the same kind without prefixes."""
+        none: list[int] | None = [] if self.kind == "bits" else None
+        return type(self).build([], kind=self.kind, wildcards=self._wildcards, lengths=none)
 
     def arrays(self) -> tuple[AnyArray, ...]:
         """All arrays, as they lie in memory."""

@@ -270,12 +270,21 @@ class RouteTable(StoredTable):
         ------
         DuplicateKeyError, KeyTypeError, CapacityError, ArgumentError
         """
+        self.check_rows(rows)
+        more = edit_lengths(self, lengths)
+        return self._with_index(self.index.replace(keys, rows, on_duplicate=on_duplicate, threads=threads, **more))
+
+    def check_rows(self, rows: Any) -> None:
+        """Check that the payload has all of these rows.
+
+        Raises
+        ------
+        ArgumentError
+        """
         m = next((len(column) for column in self._payload.values()), None)
         highest = int(np.max(rows, initial=-1)) if m is not None and hasattr(rows, "__len__") else -1
         if m is not None and highest >= m:
             raise ArgumentError(f"rows: {highest} is no row of the payload, which has {m}", hint="Name a row that is there")
-        more = edit_lengths(self, lengths)
-        return self._with_index(self.index.replace(keys, rows, on_duplicate=on_duplicate, threads=threads, **more))
 
     def without(
         self,

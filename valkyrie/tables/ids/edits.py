@@ -43,7 +43,8 @@ def edit_keys(column: KeyColumn, kind: str, *, is_signed: bool) -> BuildKeys:
         return no_keys(kind, is_signed=is_signed)
     if not column.untyped and column.kind != kind:
         raise KeyTypeError(
-            f"keys: the table holds keys of kind {kind!r}, got kind {column.kind!r}", hint=f"Read them with kind={kind!r}"
+            f"keys: the table holds keys of kind {kind!r}, got kind {column.kind!r}",
+            hint="Convert them first: a table holds keys of one kind",
         )
     if column.nulls is not None and column.nulls.any():
         position = int(np.argmax(column.nulls))

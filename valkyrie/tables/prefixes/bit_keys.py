@@ -73,7 +73,7 @@ def bit_prefixes(prefixes: Any, lengths: Any, *, strict: bool = True, argument: 
         position = int(np.argmax(beyond))
         value, length = int(words[position]), int(bits[position])
         problem = f"has bits set behind its length: the prefix is {int(kept[position]):#018x}"
-        mend = "Align it to the left, or clear such bits with strict=False"
+        mend = "Align it to the left; build(strict=False) clears such bits"
         shown = f"{value:#018x}/{length}"
         raise refused_at(argument, position, shown, problem, mend, count=int(beyond.sum()), value=value)
     return WordPrefixes(column.n, kept, bits)

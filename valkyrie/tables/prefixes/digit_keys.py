@@ -8,12 +8,12 @@ import numpy as np
 
 from valkyrie._native import addresses, read_only
 from valkyrie.arrays import KeyColumn, key_column
+from valkyrie.arrays.texts import Texts
 from valkyrie.errors import KeyTypeError
 from valkyrie.parallel import run, thread_count
 from valkyrie.tables.located import check_errors
 from valkyrie.tables.prefixes.keys import WordColumn, WordPrefixes, refuse_nulls
 from valkyrie.tables.prefixes.malformed import malformed_rows, parse_texts, refused_at, row_text, value_count
-from valkyrie.arrays.texts import Texts
 from valkyrie.typing import BoolArray, Errors, UInt8Array, UInt64Array
 
 __all__ = ["MOST_DIGITS", "digit_prefixes", "digit_queries"]

@@ -16,7 +16,6 @@ from valkyrie.tables.prefixes.ip_containers import ip_objects, packed_column
 from valkyrie.tables.prefixes.ip_keys import ip_queries, no_address, texts_of
 from valkyrie.tables.prefixes.keys import IpPrefixes, leading_ones, prefix_lengths, refuse_nulls
 from valkyrie.tables.prefixes.malformed import malformed_rows, parse_texts, refused_at, value_count
-from valkyrie.arrays.texts import Texts
 from valkyrie.typing import AnyArray, BoolArray, UInt8Array, UInt32Array
 
 __all__ = ["ip_prefixes"]
@@ -193,5 +192,5 @@ def _refuse_host_bits(given: _Networks, beyond: BoolArray, argument: str) -> NoR
     address = ipaddress.ip_address(int(given.v4[position]) if given.family[position] == 4 else packed)
     network = ipaddress.ip_network((address, length), strict=False)
     shown, problem = f"{address}/{length}", f"has bits set behind its length: the network is {network}"
-    mend = "Correct it, or clear such bits with strict=False"
+    mend = "Correct it; build(strict=False) clears such bits"
     raise refused_at(argument, position, shown, problem, mend, count=count, value=shown, network=str(network))

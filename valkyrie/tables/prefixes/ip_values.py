@@ -10,8 +10,8 @@ import numpy as np
 
 from valkyrie._native import addresses, read_only
 from valkyrie.arrays import Container
-from valkyrie.tables.prefixes.keys import IpColumn
 from valkyrie.arrays.texts import Texts
+from valkyrie.tables.prefixes.keys import IpColumn
 from valkyrie.typing import BoolArray, UInt8Array, UInt32Array
 
 __all__ = ["IpValues"]

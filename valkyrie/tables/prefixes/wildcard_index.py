@@ -21,6 +21,7 @@ import numpy as np
 
 from valkyrie._native import TextReader, freeze, frozen, hashing, read_only
 from valkyrie.arrays import key_column
+from valkyrie.arrays.texts import decode_text
 from valkyrie.errors import KeyTypeError, SnapshotFormatError
 from valkyrie.tables.content_sum import ContentSum, entry_sum
 from valkyrie.tables.prefixes.index import BuiltIndex, PrefixIndex, Queries, without_duplicates
@@ -28,7 +29,6 @@ from valkyrie.tables.prefixes.keys import refuse_nulls
 from valkyrie.tables.prefixes.malformed import refused_at
 from valkyrie.tables.prefixes.order import stored_column
 from valkyrie.tables.prefixes.text_index import TextIndex, text_queries
-from valkyrie.arrays.texts import decode_text
 from valkyrie.typing import AnyArray, BoolArray, Errors, Int32Array, Int64Array, OnDuplicate, PrefixKind, UInt8Array, UInt64Array
 
 __all__ = ["WildcardIndex"]
