@@ -9,6 +9,7 @@ import pytest
 from tests.snapshots import SetClock, snapshot_of
 from valkyrie.errors import ArgumentError, SnapshotFormatError, VersionEvictedError
 from valkyrie.snapshot import Snapshot, SnapshotManager
+from valkyrie.snapshot.version_publisher import install_foreign
 
 
 def test_an_answer_may_be_older_than_what_is_kept():
@@ -32,7 +33,7 @@ def test_versions_between_two_that_are_kept_may_have_been_missed():
     follower = SnapshotManager(publisher.current)
     for row in (5, 5):
         publisher.update(lambda s, row=row: s.with_routes({20: row}))
-    follower._install_foreign(publisher.current)
+    install_foreign(follower, publisher.current)
     assert (follower.explain(20).since_version, follower.explain(20).or_before) == (3, True)
     assert (follower.explain(10).since_version, follower.explain(10).or_before) == (1, False)
 
