@@ -1,9 +1,9 @@
 """Longest match of IPv4 addresses, compiled by numba; `valkyrie._scan.ipv4` says the same in numpy.
 
 A lookup touches three lines: of the root (64 KB, always in cache), of a node, and of the leaves. 64 lookups go in step through
-these, so that all their loads are under way at once, each asked for a stage ahead; no stage has a branch that data decides,
-except for the rare leaf that is divided further. Addresses under those wait until there are 64, and go down their tree
-together.
+these, so that all their loads are under way at once, each asked for a stage ahead; no stage has a branch that data decides.
+Addresses under leaves that are divided further are taken from a mask of the 64 codes, since a branch on each would be foreseen
+wrongly wherever such leaves are many. They wait until there are 64, and go down their tree together.
 """
 # mypy: ignore-errors
 
@@ -12,11 +12,12 @@ from __future__ import annotations
 import numpy as np
 
 from valkyrie._scan.interval_tree_jit import TOGETHER, descend32
-from valkyrie._scan.vector import compiled, count_lt32, load_int32, popcount, prefetch
+from valkyrie._scan.vector import compiled, count_lt32, load_int32, popcount, prefetch, trailing_zeros, which_equal64
 
 __all__ = ["find_ipv4"]
 
 _ONE, _TWO, _SIX, _TWELVE, _SLOTS, _LOW = (np.uint64(x) for x in (1, 2, 6, 12, 63, 0xFFFFFFFF))
+_ALL = np.uint64(2**64 - 1)
 _HALF = np.uint64(32)
 
 
@@ -34,9 +35,10 @@ def find_ipv4(queries, shift, root, nodes, leaves, deep_lines, deep_steps, deep_
     node = np.empty(TOGETHER, np.uint64)
     leaf = np.empty(TOGETHER, np.uint64)
     rest = np.empty(TOGETHER, np.uint64)
-    waiting, at = np.empty(TOGETHER, np.int64), np.empty(TOGETHER, np.int64)
-    keys = np.empty(TOGETHER, np.uint32)
-    waiters = 0
+    at = np.empty(TOGETHER, np.int64)
+    waiting, keys = np.empty(2 * TOGETHER, np.int64), np.empty(2 * TOGETHER, np.uint32)
+    waiters = np.uint64(0)
+    codes = np.zeros(TOGETHER, np.uint8)
     entry_shift = np.uint64(shift)
     node_shift, leaf_shift = entry_shift - _SIX, entry_shift - _TWELVE
     for start in range(0, len(queries), TOGETHER):
@@ -60,11 +62,15 @@ def find_ipv4(queries, shift, root, nodes, leaves, deep_lines, deep_steps, deep_
             cover = load_int32(leaves, np.int64(rest[j] & _LOW) - 4)
             rank = np.int32(np.int32(rest[j] >> _HALF) + np.int32(code))
             out[np.uint64(start + j)] = cover if code == 0 else rank
-            if code == 255:
-                waiting[waiters] = start + j
-                keys[waiters] = queries[np.uint64(start + j)]
-                waiters += 1
-                if waiters == TOGETHER:
-                    _find_deep(keys, waiting, waiters, deep_lines, deep_steps, deep_ranks, at, out)
-                    waiters = 0
-    _find_deep(keys, waiting, waiters, deep_lines, deep_steps, deep_ranks, at, out)
+            codes[j] = code
+        asking = which_equal64(codes, np.uint8(255)) & (_ALL >> np.uint64(TOGETHER - n))
+        while asking != 0:
+            i = np.uint64(start) + trailing_zeros(asking)
+            waiting[waiters] = i
+            keys[waiters] = queries[i]
+            waiters += np.uint64(1)
+            asking &= asking - np.uint64(1)
+        if waiters >= TOGETHER:
+            waiters -= np.uint64(TOGETHER)
+            _find_deep(keys[waiters:], waiting[waiters:], TOGETHER, deep_lines, deep_steps, deep_ranks, at, out)
+    _find_deep(keys, waiting, np.int64(waiters), deep_lines, deep_steps, deep_ranks, at, out)

@@ -32,6 +32,7 @@ __all__ = [
     "prefetch",
     "prefetch_at",
     "trailing_zeros",
+    "which_equal64",
 ]
 
 
@@ -183,6 +184,26 @@ def differing64(typingctx, one, other):
         wide = ir.VectorType(ir.IntType(8), 64)
         loaded = [builder.load(builder.inttoptr(address, wide.as_pointer()), align=1) for address in args]
         return builder.bitcast(builder.icmp_unsigned("!=", *loaded), ir.IntType(64))
+
+    return signature, codegen
+
+
+@intrinsic
+def which_equal64(typingctx, array, value):
+    """Which of the first 64 bytes of an array of bytes are `value`, the first in bit 0. There must be 64."""
+    if not isinstance(array, types.Array) or array.dtype != types.uint8:
+        return None
+    signature = types.uint64(array, types.uint8)
+
+    def codegen(context, builder, sig, args):
+        zero = ir.Constant(ir.IntType(64), 0)
+        pointer, _ = _element(builder, sig.args[0], args[0], zero, context)
+        wide = ir.VectorType(ir.IntType(8), 64)
+        loaded = builder.load(builder.bitcast(pointer, wide.as_pointer()), align=1)
+        one = builder.insert_element(ir.Constant(wide, ir.Undefined), args[1], ir.Constant(ir.IntType(32), 0))
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), 64), [0] * 64)
+        values = builder.shuffle_vector(one, ir.Constant(wide, ir.Undefined), zeros)
+        return builder.bitcast(builder.icmp_unsigned("==", loaded, values), ir.IntType(64))
 
     return signature, codegen
 
