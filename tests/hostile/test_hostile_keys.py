@@ -9,6 +9,7 @@ import valkyrie as vk
 from tests import naive
 from tests.hostile.chosen_keys import colliding_b16, colliding_bytes, colliding_ids, foreseen
 from valkyrie._native import hashing
+from valkyrie.tables.ids import patch
 
 SEED = 5
 
@@ -68,6 +69,35 @@ def test_ids_chosen_against_every_seed_end_in_the_sorted_table(fill, tmp_path, s
     assert table.stats.keys_in_fallback > 0
     stored = set(keys)
     check(table, keys, [k ^ 1 for k in keys if k ^ 1 not in stored][:500], tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["int", "bytes", "b16"])
+def test_changes_wait_beside_the_last_stages_too(kind, seeds, tmp_path, monkeypatch):
+    """Chosen keys that lie in the sorted table, or under SipHash, are changed and removed like any, and new ones are added."""
+    monkeypatch.setattr(patch, "FLAT_UP_TO", 0)
+    if kind == "int":
+        chosen = colliding_ids(seeds(3), 420).tolist()
+        old, new = [key for i, key in enumerate(chosen) if i % 4] + list(range(2000)), chosen[::4]
+    else:
+        chosen = colliding_bytes(seeds(3), 60) if kind == "bytes" else [bytes(key) for key in colliding_b16(seeds(3), 60)]
+        old, new = [key for i, key in enumerate(chosen) if i % 4] + [b"%016d" % i for i in range(2000)], chosen[::4]
+    own = (lambda keys: np.array(keys, np.uint64)) if kind == "int" else list
+    first = vk.IdTable.build(own(old), kind=kind, seed=SEED)
+    assert (first.stats.keys_in_fallback > 0) if kind == "int" else (first.stats.hash == "siphash-1-3")
+    changed, gone = [*old[:30], *new], [*old[30:35], *old[-30:]]
+    edited = first.replace(own(changed), np.arange(len(changed)) + 5000).without(own(gone))
+    assert edited.pending == len(changed) + len(gone)
+    expected = naive.rows_of(old) | naive.rows_of(changed, range(5000, 5000 + len(changed)))
+    expected = {key: row for key, row in expected.items() if key not in set(gone)}
+    edited.save(tmp_path / "t.vks")
+    asked = [*old, *new, *([7**22] if kind == "int" else [b"not there, never!"[:16]])]
+    for table in (edited, vk.load(tmp_path / "t.vks"), edited.merged()):
+        assert table.get_many(own(asked)).tolist() == [expected.get(key, -1) for key in asked]
+        assert [table.get(key, -1) for key in asked] == [expected.get(key, -1) for key in asked]
+        assert len(table) == len(expected)
+        table.check()
+        assert table.content_sum() == vk.IdTable.build(own(list(expected)), list(expected.values()), kind=kind).content_sum()
+    assert first.get_many(own(old)).tolist() == list(range(len(old)))
 
 
 def test_nobody_can_choose_ids_against_the_seed_that_follows():

@@ -388,7 +388,8 @@ def test_close_says_when_it_cannot_wait_longer():
 
 
 def test_a_manager_that_only_follows_publishes_nothing(clock):
-    manager = SnapshotManager(snapshot_of(), clock=clock, read_only="it follows /srv/routes")
+    manager = SnapshotManager(snapshot_of(), clock=clock)
+    manager._refusal = "this manager is read-only: it follows /srv/routes"
     for call in (
         lambda: manager.publish(manager.current),
         lambda: manager.update(lambda s: s),

@@ -84,7 +84,8 @@ class FollowingManager(SnapshotManager):
     def __init__(self, snapshot: Snapshot, follower: _Follower, **options: Any) -> None:
         """Follow a directory; use `SnapshotManager.follow`."""
         self._follower = follower  # first: a fork may come as soon as the manager is known
-        super().__init__(snapshot, read_only=f"it follows {follower.place.path!r}", merge_above=None, **options)
+        super().__init__(snapshot, merge_above=None, **options)
+        self._refusal = f"this manager is read-only: it follows {follower.place.path!r}"
         follower.start(self)
 
     @property

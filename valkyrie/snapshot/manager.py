@@ -59,8 +59,6 @@ class SnapshotManager(VersionPublisher):
         So many changes may wait beside the big arrays of a snapshot; "auto" is as many as lookups hardly feel, one key in 2,048
         of a table. Beyond, they are worked in on a thread beside the writers.
         The merged snapshot takes the place of the current one under the same version and digest. None merges never.
-    read_only : str, optional
-        Why nothing can be published here: for managers that follow another.
 
     Attributes
     ----------
@@ -95,7 +93,6 @@ class SnapshotManager(VersionPublisher):
         queue: int = 65_536,
         clock: Callable[[], float] = time.time,
         merge_above: MergeAbove = "auto",
-        read_only: str | None = None,
     ) -> None:
         super().__init__(
             snapshot,
@@ -103,7 +100,6 @@ class SnapshotManager(VersionPublisher):
             history_bytes=checked_whole(history_bytes, "history_bytes", least=0),
             clock=clock,
             merge_above=merge_above if merge_above in ("auto", None) else checked_whole(merge_above, "merge_above", least=0),
-            read_only=read_only,
         )
         self._coalesced = 0
         self._failures = Failures()

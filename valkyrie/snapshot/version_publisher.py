@@ -59,7 +59,6 @@ class VersionPublisher(KeptVersions):
         history_bytes: int,
         clock: Callable[[], float],
         merge_above: MergeAbove,
-        read_only: str | None,
     ) -> None:
         snapshot = checked_snapshot(snapshot, "snapshot")
         self._clock = clock
@@ -71,7 +70,7 @@ class VersionPublisher(KeptVersions):
         self._merging = Merging(merge_above)
         self._outlet: Outlet | None = None
         self._published = 0
-        self._refusal = None if read_only is None else f"this manager is read-only: {read_only}"
+        self._refusal: str | None = None
         self._taken_as: weakref.WeakKeyDictionary[Origin, int] = weakref.WeakKeyDictionary()
         self._token = object()
         self._writers = WritersLock()
