@@ -59,6 +59,7 @@ EXTENSIONS = [
     extension("id_build"),
     extension("id_patch"),
     extension("gather"),
+    extension("plan_reader"),
     extension("prefix_build"),
     extension("prefix_texts"),
     extension("slice_tree"),

@@ -21,13 +21,17 @@ __all__ = [
     "ManagerClosedError",
     "MissingExtraError",
     "NestedCallError",
+    "NoEndpointError",
+    "PolicyScopeError",
     "ProcessBoundError",
     "QueueFullError",
     "ScenarioError",
+    "ServiceNotFoundError",
     "SnapshotFormatError",
     "SourceError",
     "UnknownColumnError",
     "UnknownNodeError",
+    "UnknownPolicyError",
     "ValkyrieError",
     "VersionConflictError",
     "VersionEvictedError",
@@ -177,6 +181,30 @@ class ScenarioError(ValkyrieError, RuntimeError):
     """A scenario of `what_if` failed; ``data['scenario']`` names it, the cause says why."""
 
     code = "scenario"
+
+
+class ServiceNotFoundError(ValkyrieError, KeyError):
+    """There is no service, or endpoint of it, of the name; the hint names the nearest."""
+
+    code = "service_not_found"
+
+
+class UnknownPolicyError(ValkyrieError, ValueError):
+    """There is no policy of the name; the hint names the nearest."""
+
+    code = "unknown_policy"
+
+
+class PolicyScopeError(ValkyrieError, TypeError):
+    """A policy is asked for what it cannot know: one that looks at a whole batch, for one key."""
+
+    code = "policy_scope"
+
+
+class NoEndpointError(ValkyrieError, LookupError):
+    """No endpoint of a service may take a request; ``data['status']`` says why."""
+
+    code = "no_endpoint"
 
 
 class MissingExtraError(ValkyrieError, ImportError):

@@ -26,10 +26,15 @@ from __future__ import annotations
 import numpy as np
 
 __all__ = [
+    "ADMIN",
     "B16",
     "B16_LINE",
+    "EJECTED",
+    "ENDPOINT",
+    "ENDPOINT_STATE",
     "FALLBACK",
     "HASHES",
+    "HEALTH",
     "ID_LINE",
     "ID_SLOT",
     "ID_TABLE_HEADER",
@@ -55,6 +60,7 @@ __all__ = [
     "REGION",
     "ROUTE",
     "ROW_SLOT",
+    "SERVICE",
     "SLICE_GROUP",
     "SLICE_NODE",
     "STATUS",
@@ -202,6 +208,68 @@ PREFIX_KINDS = ("bytes", "path", "digits", "suffix", "ip", "bits")
 
 STATUS = ("ok", "panic", "miss", "unhealthy", "constrained", "error")
 """What became of a key that was routed, by code; part of every file and result."""
+
+# Services: what is known of each endpoint, and what changes about it in an array of its own, so that a health flip copies 16
+# bytes an endpoint of one service. Texts are codes into a dictionary beside the arrays.
+#
+#   SERVICE         48 bytes: its endpoints are `count` from `first` on
+#   ENDPOINT        56 bytes
+#   ENDPOINT_STATE  16 bytes
+#                   0        1       2         3   4        8      12
+#                   | health | admin | ejected |   | weight | load | latency |
+
+HEALTH = ("unknown", "healthy", "degraded", "unhealthy")
+"""What checks say of an endpoint, by code; unknown takes traffic as healthy does."""
+
+ADMIN = ("up", "drain", "maintenance")
+"""What its operator says, by code."""
+
+EJECTED = ("no", "outlier", "breaker")
+"""Whether its own outcomes speak against it, by code."""
+
+SERVICE = np.dtype([
+    ("name", "<u4"),
+    ("policy", "<u4"),
+    ("tags", "<u4"),
+    ("first", "<i4"),
+    ("count", "<i4"),
+    ("reserved", "<u4"),
+    ("panic_threshold", "<f8"),
+    ("overprovision", "<f8"),
+    ("max_ejected", "<f8"),
+])
+"""A service: name, policy, tags : codes of texts; first, count : its endpoints; the rest as `valkyrie.Service` has them."""
+
+ENDPOINT = np.dtype([
+    ("identity", "<u4"),
+    ("address", "<u4"),
+    ("protocol", "<u4"),
+    ("version", "<u4"),
+    ("zone", "<u4"),
+    ("region", "<u4"),
+    ("metadata", "<u4"),
+    ("port", "<u2"),
+    ("priority", "u1"),
+    ("own_identity", "u1"),
+    ("service", "<i4"),
+    ("reserved", "<u4"),
+    ("weight", "<f8"),
+    ("capacity", "<f8"),
+])
+"""An endpoint: identity to metadata : codes of texts; priority : 0 is asked first; own_identity : whether the identity is its
+own and not ``address:port``; capacity : in the unit of the caller's load."""
+
+ENDPOINT_STATE = np.dtype([
+    ("health", "u1"),
+    ("admin", "u1"),
+    ("ejected", "u1"),
+    ("reserved", "u1"),
+    ("weight", "<f4"),
+    ("load", "<f4"),
+    ("latency", "<f4"),
+])
+"""What changes about an endpoint: codes of `HEALTH`, `ADMIN`, `EJECTED`; weight : share of its weight that is in force, 0 to 1
+(slow start); load : requests under way; latency : in seconds."""
 
 PREFIX_TABLE_HEADER = np.dtype([("kind", "u1"), ("wildcards", "u1"), ("reserved", "u1", (6,)), ("entries", "<u8")])
 """The numbers of a PrefixTable: one record beside its arrays."""

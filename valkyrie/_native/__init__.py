@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from valkyrie._native import gather, hashing, id_build, id_patch, prefix_build, prefix_texts, slice_tree
 from valkyrie._native.cpu import check_cpu_level, cpu_level, cpu_levels, kernel
 from valkyrie._native.memory import Block, freeze, frozen, read_only
+from valkyrie._native.plan_reader import PlanReader
 from valkyrie._native.results import large_result
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ __all__ = [
     "Block",
     "IdTableReader",
     "IpReader",
+    "PlanReader",
     "PrefixChains",
     "PrefixReader",
     "PrefixTableReader",

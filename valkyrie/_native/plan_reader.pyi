@@ -1,0 +1,9 @@
+from typing import Self, final
+
+from valkyrie.typing import UInt8Array
+
+@final
+class PlanReader:
+    def __new__(cls, plans: UInt8Array) -> Self: ...
+    def pick(self, plan: int, hash: int) -> int: ...
+    def pick_id(self, plan: int, key: int) -> int: ...
