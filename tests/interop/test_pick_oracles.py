@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import uhashring
 
 from valkyrie.arrays import key_column
 from valkyrie.picks import Maglev, Members, Ring, jump_many, key_hashes
-
-uhashring = pytest.importorskip("uhashring")
 
 NODES = [f"10.1.{i % 5}.{i}:11211" for i in range(1, 41)]
 

@@ -7,6 +7,7 @@ import uuid
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import xxhash
 
@@ -72,7 +73,6 @@ def test_each_row_may_have_a_seed_of_its_own(keys: Any) -> None:
 
 
 def test_dictionaries_are_hashed_by_what_they_stand_for() -> None:
-    pa = pytest.importorskip("pyarrow")
     codes = [3, 0, None, 3, 12, 1] * 5
     column = key_column(pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), pa.array(TEXTS)))
     assert column.codes is not None
