@@ -10,28 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
-from typer.testing import CliRunner
 
 import valkyrie as vk
-from valkyrie.cli.application import SNAPSHOT_COMMANDS, app
+from valkyrie.cli.application import SNAPSHOT_COMMANDS
 
 IDS = np.arange(1000) * 7
 ROWS = (np.arange(1000) % 5).astype(np.int32)
-
-
-@pytest.fixture
-def run(monkeypatch):
-    monkeypatch.setenv("COLUMNS", "160")
-
-    def run(*arguments, code=0, given=None):
-        result = CliRunner().invoke(app, [str(argument) for argument in arguments], input=given)
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        assert result.exit_code == code, result.output
-        assert "Traceback" not in result.output
-        return result
-
-    return run
 
 
 @pytest.fixture

@@ -7,24 +7,8 @@ import re
 import uuid
 
 import pytest
-from typer.testing import CliRunner
 
 import valkyrie as vk
-from valkyrie.cli.application import app
-
-
-@pytest.fixture
-def run(monkeypatch):
-    monkeypatch.setenv("COLUMNS", "160")
-
-    def run(*arguments, code=0, given=None):
-        result = CliRunner().invoke(app, [str(argument) for argument in arguments], input=given)
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        assert result.exit_code == code, result.output
-        return result
-
-    return run
 
 
 @pytest.fixture
