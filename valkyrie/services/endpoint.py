@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from valkyrie import records
+from valkyrie.arrays import is_encodable
 from valkyrie.errors import ArgumentError
 
 __all__ = ["Endpoint", "checked_text", "checked_texts"]
@@ -101,7 +102,7 @@ def _endpoint(facts: dict[str, Any]) -> Endpoint:
 
 def checked_text(value: Any, argument: str) -> str:
     """Printable text, or an ArgumentError that names the argument."""
-    if not isinstance(value, str) or not (value.isprintable() and _is_encodable(value)):
+    if not isinstance(value, str) or not (value.isprintable() and is_encodable(value)):
         raise ArgumentError(f"{argument}: {value!r} is no printable text"[:200], hint="Give a str without control characters")
     return value
 
@@ -116,14 +117,6 @@ def checked_texts(value: Any, argument: str) -> Mapping[str, str]:
         for text in pair:
             checked_text(text, argument)
     return MappingProxyType(dict(sorted(value.items())))
-
-
-def _is_encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _whole(value: Any, argument: str, most: int) -> int:

@@ -13,7 +13,7 @@ from valkyrie.routing.topology.detours import Detour, find_detours
 from valkyrie.routing.topology.graph import Graph, Search, graph_of
 from valkyrie.routing.topology.rejection import Reason, beyond_bounds, constraint_reasons, limit_reason, unreachable_reasons
 from valkyrie.routing.topology.topology import Topology
-from valkyrie.routing.topology.trees import Forest, forest_of, sources_at_once
+from valkyrie.routing.topology.trees import Tree, forest_of, sources_at_once
 from valkyrie.typing import BoolArray, Float64Array, Int32Array, Int64Array, UInt8Array
 
 __all__ = ["Answers", "Question", "solve"]
@@ -48,7 +48,7 @@ class Answers:
         self.status[rows] = STATUS.index(reason[0])
         self.reason[rows] = self._reasons.setdefault(reason[1], len(self._reasons))
 
-    def take(self, rows: Int64Array, tree: Int64Array, heads: Int32Array, forest: Forest, graph: Graph) -> None:
+    def take(self, rows: Int64Array, tree: Int64Array, heads: Int32Array, forest: Tree, graph: Graph) -> None:
         """Take rows from trees."""
         self.cost[rows] = forest.distance[tree, heads]
         self.hops[rows] = forest.hops[tree, heads]
@@ -178,7 +178,7 @@ def _by_source(rows: Int64Array, tails: Int32Array, heads: Int32Array) -> Iterat
             yield int(tails[some[0]]), some, heads[some]
 
 
-def _walked(trees: Int64Array, heads: Int32Array, hops: Int32Array, forest: Forest, graph: Graph) -> Int32Array:
+def _walked(trees: Int64Array, heads: Int32Array, hops: Int32Array, forest: Tree, graph: Graph) -> Int32Array:
     """Nodes of the paths to `heads`, one after the other, found from their ends backwards, all at once."""
     ends = np.cumsum(hops.astype(np.int64) + 1)
     nodes = np.empty(ends[-1], np.int32)

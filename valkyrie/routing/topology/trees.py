@@ -19,13 +19,13 @@ from valkyrie.routing.topology.graph import Graph, Search, graph_of
 from valkyrie.routing.topology.topology import Topology
 from valkyrie.typing import AnyArray, Float64Array, Int32Array, Int64Array
 
-__all__ = ["Forest", "Tree", "forest_of", "sources_at_once"]
+__all__ = ["Tree", "forest_of", "sources_at_once"]
 
 _ELEMENTS_AT_ONCE = 1 << 22
 
 
 class Tree(NamedTuple):
-    """Best paths from one source; arrays of one element for each node, by rank.
+    """Best paths from one source: arrays of one element for each node, by rank. Of several sources, shape (sources, nodes).
 
     Attributes
     ----------
@@ -49,23 +49,12 @@ class Tree(NamedTuple):
     reliability: Float64Array
 
 
-class Forest(NamedTuple):
-    """Trees of several sources, stacked: arrays of shape (sources, nodes)."""
-
-    distance: Float64Array
-    hops: Int32Array
-    first: Int32Array
-    arc: Int32Array
-    latency: Float64Array
-    reliability: Float64Array
-
-
 def sources_at_once(graph: Graph) -> int:
     """How many sources a search takes together, so that its arrays stay within some 100 MB."""
     return max(1, _ELEMENTS_AT_ONCE // max(graph.n, len(graph.best), 1))
 
 
-def forest_of(topology: Topology, search: Search, sources: Sequence[int]) -> Forest:
+def forest_of(topology: Topology, search: Search, sources: Sequence[int]) -> Tree:
     """Trees from some sources by rank, at most `sources_at_once`; what is kept with the topology is not searched again."""
     graph, kept = graph_of(topology, search), topology.searches
     trees: dict[int, Tree] = {}
@@ -82,7 +71,7 @@ def forest_of(topology: Topology, search: Search, sources: Sequence[int]) -> For
             kept.keep(("tree", search.key, source), tree, sum(part.nbytes for part in tree))
     rows: list[tuple[Any, ...]] = list(zip(*(trees[source] for source in sources), strict=True))
     # One row needs no copy.
-    return Forest(*(parts[0][np.newaxis] if len(parts) == 1 else np.stack(parts) for parts in rows))
+    return Tree(*(parts[0][np.newaxis] if len(parts) == 1 else np.stack(parts) for parts in rows))
 
 
 def _grown(graph: Graph, sources: Sequence[int]) -> list[Tree]:
