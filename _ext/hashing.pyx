@@ -13,7 +13,7 @@ cdef extern from "vk_hash.h" nogil:
     uint64_t vk_hash_b16(uint64_t lo, uint64_t hi, const vk_key *key)
     uint64_t vk_hash_bytes(const uint8_t *p, uint64_t n, const vk_key *key)
     uint64_t vk_siphash13(const uint8_t *p, uint64_t n, const vk_key *key)
-    uint64_t vk_read64(const uint8_t *p)
+    uint64_t vk_load64(const void *p)
 
 
 # A compiler that is told x86-64-v3 may use lzcnt, f16c and movbe too, and a CPU without lzcnt runs it as another instruction:
@@ -95,7 +95,7 @@ def hash_keys16(const uint8_t[::1] keys not None, uint64_t seed, int hash, uint6
                 out[i] = vk_siphash13(p + 16 * i, 16, &key)
         else:
             for i in range(n):
-                out[i] = vk_hash_b16(vk_read64(p + 16 * i), vk_read64(p + 16 * i + 8), &key)
+                out[i] = vk_hash_b16(vk_load64(p + 16 * i), vk_load64(p + 16 * i + 8), &key)
 
 
 def hash_texts(const uint64_t[::1] address not None, const uint64_t[::1] length not None, uint64_t seed, int hash,

@@ -3,7 +3,7 @@ from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 
 cdef extern from "vk_address.h" nogil:
-    uint64_t vk_word64(const uint8_t *p)
+    uint64_t vk_load64(const void *p)
     uint64_t vk_few_bytes(const uint8_t *p, uint64_t n)
 
 
@@ -22,7 +22,7 @@ cdef inline int64_t common_bytes(const uint8_t *a, const uint8_t *b, int64_t n) 
     cdef int64_t i = 0
     cdef uint64_t differ = 0
     while i + 8 <= n and differ == 0:
-        differ = vk_word64(a + i) ^ vk_word64(b + i)
+        differ = vk_load64(a + i) ^ vk_load64(b + i)
         i += 8
     if differ:
         i -= 8

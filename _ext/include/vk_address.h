@@ -26,6 +26,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "vk_load.h"
+
 #if defined(__AVX2__)
 #include <immintrin.h>
 #endif
@@ -33,18 +35,6 @@
 #define VK_MALFORMED 255u /* instead of a count of digits */
 #define VK_MORE_DIGITS 17u
 #define VK_NO_GAP 9u /* instead of the hextets before a `::` */
-
-static inline uint64_t vk_word64(const uint8_t *p) {
-    uint64_t x;
-    memcpy(&x, p, 8);
-    return x;
-}
-
-static inline uint64_t vk_word32(const uint8_t *p) {
-    uint32_t x;
-    memcpy(&x, p, 4);
-    return x;
-}
 
 #if defined(__AVX2__)
 
@@ -75,10 +65,10 @@ static inline int vk_parse_ipv4(const uint8_t *p, uint64_t n, uint32_t *out) {
     __m128i text, digit, values, least;
     if (n - 7 > 8) return 0;
     if (n >= 8) {
-        low = vk_word64(p);
-        high = vk_word64(p + n - 8) >> (8 * (15 - n)) >> 8; /* in two steps: n = 8 needs a shift by 64 */
+        low = vk_load64(p);
+        high = vk_load64(p + n - 8) >> (8 * (15 - n)) >> 8; /* in two steps: n = 8 needs a shift by 64 */
     } else {
-        low = vk_word32(p) | vk_word32(p + n - 4) << (8 * (n - 4));
+        low = vk_load32(p) | (uint64_t)vk_load32(p + n - 4) << (8 * (n - 4));
         high = 0;
     }
     text = _mm_set_epi64x((long long)high, (long long)low);
@@ -211,7 +201,7 @@ static inline int vk_parse_ipv6(const uint8_t *p, uint64_t n, uint8_t *out) {
     if (n < 8 || n > 39) return vk_parse_ipv6_steps(p, n, out);
     memset(values, 0, 16);
     if (n < 16) {
-        vk_hex16(_mm_set_epi64x((long long)(vk_word64(p + n - 8) >> (8 * (15 - n)) >> 8), (long long)vk_word64(p)), values + 16,
+        vk_hex16(_mm_set_epi64x((long long)(vk_load64(p + n - 8) >> (8 * (15 - n)) >> 8), (long long)vk_load64(p)), values + 16,
                  &digits, &colons);
     } else {
         vk_hex16(_mm_loadu_si128((const __m128i *)p), values + 16, &digits, &colons);
@@ -241,7 +231,7 @@ static inline int vk_parse_ipv6(const uint8_t *p, uint64_t n, uint8_t *out) {
     for (uint32_t i = 0; i < count; i++) {
         at = (uint32_t)__builtin_ctzll(ends);
         shift = 8 * (3 - (at - (uint32_t)__builtin_ctzll(starts)));
-        value = (uint32_t)vk_word32(values + 13 + at) >> shift << shift; /* the last digit is highest, zeros before the first */
+        value = vk_load32(values + 13 + at) >> shift << shift; /* the last digit is highest, zeros before the first */
         value = (value << 4 | value >> 8) & 0x00FF00FFu;
         value |= value >> 8;
         out[2 * i + (i < before ? 0 : skipped)] = (uint8_t)value;
@@ -303,8 +293,8 @@ static inline uint64_t vk_digit_word(uint64_t first, uint64_t second, uint64_t n
 
 /* n <= 8 bytes, the first lowest, zeros behind. */
 static inline uint64_t vk_few_bytes(const uint8_t *p, uint64_t n) {
-    if (n == 8) return vk_word64(p);
-    if (n >= 4) return vk_word32(p) | vk_word32(p + n - 4) << (8 * (n - 4));
+    if (n == 8) return vk_load64(p);
+    if (n >= 4) return vk_load32(p) | (uint64_t)vk_load32(p + n - 4) << (8 * (n - 4));
     if (n == 0) return 0;
     return p[0] | (uint64_t)p[n >> 1] << (8 * (n >> 1)) | (uint64_t)p[n - 1] << (8 * (n - 1));
 }
@@ -331,8 +321,8 @@ static inline uint8_t vk_parse_digits(const uint8_t *p, uint64_t n, uint64_t *wo
         n = 16;
     }
     if (n > 8) {
-        first = vk_digit_bytes(vk_word64(p), 8, &wrong);
-        second = vk_digit_bytes(vk_word64(p + n - 8) >> (8 * (16 - n)), n - 8, &wrong);
+        first = vk_digit_bytes(vk_load64(p), 8, &wrong);
+        second = vk_digit_bytes(vk_load64(p + n - 8) >> (8 * (16 - n)), n - 8, &wrong);
     } else {
         first = vk_digit_bytes(vk_few_bytes(p, n), n, &wrong);
     }

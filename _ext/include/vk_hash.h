@@ -59,6 +59,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "vk_load.h"
+
 #if defined(__AVX2__)
 #include <immintrin.h>
 #endif
@@ -150,18 +152,6 @@ static inline __m512i vk_mix64_x8(__m512i x, const vk_key *k) {
 
 /* ---- 128-bit keys and bytes ---- */
 
-static inline uint64_t vk_read64(const uint8_t *p) {
-    uint64_t x;
-    memcpy(&x, p, 8);
-    return x;
-}
-
-static inline uint64_t vk_read32(const uint8_t *p) {
-    uint32_t x;
-    memcpy(&x, p, 4);
-    return x;
-}
-
 static inline __uint128_t vk_multiply128(uint64_t a, uint64_t b) { return (__uint128_t)a * b; }
 
 static inline uint64_t vk_fold(uint64_t a, uint64_t b) {
@@ -177,9 +167,9 @@ static inline uint64_t vk_hash_b16(uint64_t lo, uint64_t hi, const vk_key *k) {
 /* NH of the 16 bytes at p, at p + middle and at p + last. */
 static inline __uint128_t vk_block_sum(const uint8_t *p, uint64_t middle, uint64_t last, const vk_key *k) {
     const uint8_t *q = p + middle, *r = p + last;
-    return vk_multiply128(vk_read64(p) + k->k[2], vk_read64(p + 8) + k->k[3]) +
-           vk_multiply128(vk_read64(q) + k->k[4], vk_read64(q + 8) + k->k[5]) +
-           vk_multiply128(vk_read64(r) + k->k[6], vk_read64(r + 8) + k->k[7]);
+    return vk_multiply128(vk_load64(p) + k->k[2], vk_load64(p + 8) + k->k[3]) +
+           vk_multiply128(vk_load64(q) + k->k[4], vk_load64(q + 8) + k->k[5]) +
+           vk_multiply128(vk_load64(r) + k->k[6], vk_load64(r + 8) + k->k[7]);
 }
 
 /* NH of at most 16 bytes, as two words that cover them. */
@@ -187,8 +177,8 @@ static inline __uint128_t vk_short_sum(const uint8_t *p, uint64_t n, const vk_ke
     uint64_t a = 0, b = 0;
     if (n >= 4) {
         uint64_t step = (n >> 3) << 2; /* 0 below 8 bytes, 4 below 16, then 8: no branch on which of them */
-        a = vk_read32(p) << 32 | vk_read32(p + step);
-        b = vk_read32(p + n - 4) << 32 | vk_read32(p + n - 4 - step);
+        a = (uint64_t)vk_load32(p) << 32 | vk_load32(p + step);
+        b = (uint64_t)vk_load32(p + n - 4) << 32 | vk_load32(p + n - 4 - step);
     } else if (n > 0) {
         a = (uint64_t)p[0] << 16 | (uint64_t)p[n >> 1] << 8 | p[n - 1];
     }
@@ -231,7 +221,7 @@ static inline void vk_sip_round(uint64_t v[4]) {
 
 /* The last n < 8 bytes as a little-endian number; words that overlap agree where they do, so they can be joined by or. */
 static inline uint64_t vk_read_tail(const uint8_t *p, uint64_t n) {
-    if (n >= 4) return vk_read32(p) | vk_read32(p + n - 4) << (8 * (n - 4));
+    if (n >= 4) return vk_load32(p) | (uint64_t)vk_load32(p + n - 4) << (8 * (n - 4));
     if (n == 0) return 0;
     return (uint64_t)p[0] | (uint64_t)p[n >> 1] << (8 * (n >> 1)) | (uint64_t)p[n - 1] << (8 * (n - 1));
 }
@@ -245,7 +235,7 @@ static inline uint64_t vk_siphash13(const uint8_t *p, uint64_t n, const vk_key *
     };
     uint64_t i = 0, word;
     for (; i + 8 <= n; i += 8) {
-        word = vk_read64(p + i);
+        word = vk_load64(p + i);
         v[3] ^= word;
         vk_sip_round(v);
         v[0] ^= word;

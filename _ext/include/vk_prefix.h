@@ -229,7 +229,7 @@ static inline int64_t vk_common_from(const vk_texts *t, const uint8_t *p, int64_
     uint64_t differ;
     if (most > size) most = size;
     for (; depth < most; depth += 8) {
-        differ = vk_slice_at(t, p, n, depth) ^ __builtin_bswap64(vk_word64(stored + depth));
+        differ = vk_slice_at(t, p, n, depth) ^ __builtin_bswap64(vk_load64(stored + depth));
         if (differ) {
             depth += vk_equal_bytes(differ);
             break;

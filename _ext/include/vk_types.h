@@ -45,18 +45,6 @@ typedef struct {
     vk_key key;
 } vk_view;
 
-static inline uint64_t vk_load64(const void *p) {
-    uint64_t x;
-    memcpy(&x, p, 8);
-    return x;
-}
-
-static inline uint32_t vk_load32(const void *p) {
-    uint32_t x;
-    memcpy(&x, p, 4);
-    return x;
-}
-
 static inline uint64_t vk_bucket(uint64_t h, uint64_t n_pilots) { return ((h >> 32) * n_pilots) >> 32; }
 
 static inline uint32_t vk_shifted(uint64_t h, uint32_t pilot, uint32_t lines) {

@@ -7,6 +7,7 @@
 #define VK_XXH64_H
 
 #include "vk_lanes.h"
+#include "vk_load.h"
 
 #define VK_XXH_1 0x9E3779B185EBCA87ull
 #define VK_XXH_2 0xC2B2AE3D27D4EB4Full
@@ -31,18 +32,6 @@
         (h) ^= (h) >> 32;  \
     } while (0)
 
-static inline uint64_t vk_xxh_read64(const uint8_t *p) {
-    uint64_t x;
-    memcpy(&x, p, 8);
-    return x;
-}
-
-static inline uint64_t vk_xxh_read32(const uint8_t *p) {
-    uint32_t x;
-    memcpy(&x, p, 4);
-    return x;
-}
-
 static inline uint64_t vk_xxh64_word(uint64_t word, uint64_t seed) {
     uint64_t h = seed + VK_XXH_5 + 8;
     VK_XXH_TAKE8(h, word);
@@ -56,14 +45,14 @@ static inline uint64_t vk_xxh64(const uint8_t *p, uint64_t n, uint64_t seed) {
     if (n >= 32) {
         uint64_t v[4] = {seed + VK_XXH_1 + VK_XXH_2, seed + VK_XXH_2, seed, seed - VK_XXH_1};
         for (; end - p >= 32; p += 32)
-            for (int j = 0; j < 4; j++) v[j] = VK_XXH_ROUND(v[j], vk_xxh_read64(p + 8 * j));
+            for (int j = 0; j < 4; j++) v[j] = VK_XXH_ROUND(v[j], vk_load64(p + 8 * j));
         h = VK_XXH_ROTATED(v[0], 1) + VK_XXH_ROTATED(v[1], 7) + VK_XXH_ROTATED(v[2], 12) + VK_XXH_ROTATED(v[3], 18);
         for (int j = 0; j < 4; j++) h = (h ^ VK_XXH_ROUND(0, v[j])) * VK_XXH_1 + VK_XXH_4;
     }
     h += n;
-    for (; end - p >= 8; p += 8) VK_XXH_TAKE8(h, vk_xxh_read64(p));
+    for (; end - p >= 8; p += 8) VK_XXH_TAKE8(h, vk_load64(p));
     if (end - p >= 4) {
-        h ^= vk_xxh_read32(p) * VK_XXH_1;
+        h ^= vk_load32(p) * VK_XXH_1;
         h = VK_XXH_ROTATED(h, 23) * VK_XXH_2 + VK_XXH_3;
         p += 4;
     }
