@@ -14,6 +14,7 @@ from valkyrie.errors import DirectoryHeldError, ManagerBusyError, ManagerClosedE
 from valkyrie.snapshot import Replace, Snapshot, SnapshotManager, version_publisher
 from valkyrie.snapshot.published_directory import directory_history
 from valkyrie.snapshot.segments import SegmentWriter
+from valkyrie.snapshot.writers_lock import WritersLock
 
 SECONDS = 30.0
 
@@ -285,3 +286,29 @@ def test_a_directory_is_held_while_a_merge_is_written_to_it(tmp_path: Path, held
     manager.close()
     assert can_be_published_to(tmp_path)
     assert publication.stats.segments == written
+
+
+def test_close_does_itself_what_the_holder_left_too_soon_to_see(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The holder looks whether anything was left to it, and leaves, after close gave up and before it says so."""
+    manager = SnapshotManager(snapshot_of())
+    outlet = Asked.by(manager, lambda _: None)
+    busy = started(lambda: manager.update(lambda now: (held.wait(), now.with_routes({40: 3}))[1]))
+    assert held.begun.wait(SECONDS)
+    watch = manager.watch()
+    manager.schedule(Replace([50], [4]))
+    run = WritersLock.run
+
+    def slowly(self: WritersLock, action: Callable[[], Any], *, call: str, timeout: float | None = None) -> Any:
+        try:
+            return run(self, action, call=call, timeout=timeout)
+        except ManagerBusyError:
+            held.let_go.set()
+            busy.join(SECONDS)
+            raise
+
+    monkeypatch.setattr(WritersLock, "run", slowly)
+    manager.close(timeout=0.01)
+    assert manager.stats.queued == 0
+    assert content(manager.current) == {10: 0, 20: 1, 30: 2, 40: 3, 50: 4}
+    assert manager._outlet is not outlet
+    assert summary(watch) == [(2, False), (3, False)]

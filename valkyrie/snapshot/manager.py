@@ -326,7 +326,8 @@ class SnapshotManager(VersionPublisher):
 
         Notes
         -----
-        A merge that is under way is waited for in the same time, and its outcome dropped.
+        A merge that is under way is waited for in the same time, and its outcome dropped. A version that is being shown to
+        followers is waited for however long that takes.
         """
         self._writers.check_not_mine("close")
         seconds = checked_seconds(timeout)
@@ -336,9 +337,12 @@ class SnapshotManager(VersionPublisher):
         refusal: Exception | None = None
         try:
             refusal = self._writers.run(lambda: self._wind_up(_left(deadline)), call="close", timeout=seconds)
-        except ManagerBusyError:
+        except ManagerBusyError as busy:
             self._is_left_to_holder = True
-            raise
+            try:  # whoever held the lock may have looked for that just before, and be gone by now
+                refusal = self._writers.run(lambda: self._wind_up(0.0), call="close", timeout=0.0)
+            except ManagerBusyError:
+                raise busy from None
         finally:
             self._halt()
             self._queue.stop()
@@ -370,7 +374,6 @@ class SnapshotManager(VersionPublisher):
 
     def _wind_up(self, timeout: float | None = None) -> Exception | None:
         refusal = self._apply_queued()
-        self._queue.stop()
         # What is still scheduled needs the place where versions go: it stays until another close can publish it.
         return super()._wind_up(timeout) if refusal is None else refusal
 
