@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 
 import pytest
@@ -97,3 +98,13 @@ def test_a_snapshot_is_published_and_a_function_updates(built):
     manager = SnapshotManager(built)
     with pytest.raises(ArgumentError, match=r"change must be a function .*; got Snapshot. publish\(\) takes a snapshot"):
         manager.update(built)
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])
+def test_a_copy_of_a_snapshot_is_the_snapshot(built, copied):
+    """Of another one edits would count as made from scratch, and undo what came between."""
+    manager = SnapshotManager(built)
+    old = copied(manager.current)
+    manager.update(lambda now: now.with_routes({30: 5}))
+    with pytest.raises(VersionConflictError):
+        manager.publish(old.with_routes({40: 6}))

@@ -403,6 +403,14 @@ class Snapshot:
 
         return from_columns(columns)
 
+    def __copy__(self) -> Self:
+        """Itself: a copy of what never changes would only have lost where it comes from."""
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Itself, as `__copy__`."""
+        return self
+
     def __reduce__(self) -> tuple[Any, ...]:
         """By path and digest where it is mapped from a file, which the reader maps too; else by its arrays."""
         if self._file is not None:
