@@ -88,3 +88,24 @@ def test_get_does_not_guess_between_kinds(run, tmp_path):
     assert "--table ids" in run("get", tmp_path / "s.vks", "7", code=2).stderr
     found = json.loads(run("get", tmp_path / "s.vks", "x", "--json").stdout)["keys"]
     assert found == [{"key": "x", "found": True, "record": {"row": 1}, "table": "names"}]
+
+
+def test_a_number_behind_zeros_is_the_number(run, tmp_path):
+    vk.IdTable.build([7, -8]).save(tmp_path / "ids.vks")
+    for text, row in (("0" * 1_100 + "7", 0), ("-" + "0" * 5_000 + "8", 1)):
+        assert json.loads(run("get", tmp_path / "ids.vks", "--json", "--", text).stdout)["keys"][0]["record"] == {"row": row}
+    assert run("get", tmp_path / "ids.vks", "7" * 5_000, code=1)
+
+
+def test_prefixes_of_one_table_of_several_are_listed(run, tmp_path):
+    tables = {"ids": vk.IdTable.build([7]), "nets": vk.PrefixTable.build(["10.0.0.0/8", "10.1.0.0/16"], kind="ip")}
+    vk.Snapshot.build(tables).save(tmp_path / "all.vks")
+    said = json.loads(run("enumerate", tmp_path / "all.vks", "10.0.0.0/8", "--table", "nets", "--json").stdout)
+    assert said["count"] == 2
+    assert "--table" in run("enumerate", tmp_path / "all.vks", "10.0.0.0/8", code=2).output
+
+
+def test_bits_of_too_many_digits_are_refused(run, tmp_path):
+    vk.PrefixTable.build([1 << 63], kind="bits", lengths=[1]).save(tmp_path / "bits.vks")
+    for prefix in ("1" * 5_000 + "/8", "1/" + "8" * 5_000):
+        assert "WORD/LENGTH" in run("enumerate", tmp_path / "bits.vks", prefix, code=2).output

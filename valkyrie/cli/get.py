@@ -130,8 +130,9 @@ def written_key(text: str, kind: str) -> Any:
     if kind == "int":
         if re.fullmatch(r"[-+]?[0-9]+", text.strip()) is None:
             raise ValueError("not an integer")
+        sign, digits = ("-" if "-" in text else ""), text.strip().lstrip("+-").lstrip("0")
         # Beyond some length Python refuses; no table holds such a number.
-        return int(text) if len(text) < 1000 else 1 << 70
+        return int(f"{sign}{digits or 0}") if len(digits) < 1000 else 1 << 70
     if kind == "b16":
         try:
             return uuid.UUID(text.strip())

@@ -37,19 +37,20 @@ def open_tables(path: str | Path, *, table: str | None = None, verify: Verify = 
     return {table: tables[table]}
 
 
-def open_table(path: str | Path, *, verify: Verify = "full") -> Table:
-    """Load the table in a file; of a snapshot the only table it holds.
+def open_table(path: str | Path, *, table: str | None = None, verify: Verify = "full") -> Table:
+    """Load the table in a file; of a snapshot the one that is named, or the only one it holds.
 
     Raises
     ------
     ArgumentError
-        The file holds a snapshot of several tables.
+        The file holds a snapshot of several tables, and none is named, or none of the name.
     """
-    tables = open_tables(path, verify=verify)
+    tables = open_tables(path, table=table, verify=verify)
     if len(tables) > 1:
         raise ArgumentError(
             f"{path}: the file holds a snapshot of the tables {', '.join(map(repr, tables))}",
-            hint="Save the table you mean on its own: valkyrie.load(path).tables[name].save(other)",
+            hint="Name one with --table where there is that option, or save it on its own: "
+            "valkyrie.load(path).tables[name].save(other)",
         )
     return next(iter(tables.values()))
 

@@ -24,6 +24,7 @@ from valkyrie.tables import PrefixTable, RouteTable, index_of
 __all__ = ["enumerate_prefixes", "info", "verify", "warm_up"]
 
 _LISTED_AT_ONCE = 4096
+_WORD_DIGITS = 20  # of 2**64
 
 
 def info(table: TableFile, name: TableName = None, as_json: Json = False) -> None:
@@ -77,13 +78,14 @@ def enumerate_prefixes(
     prefix: Annotated[str, typer.Argument(metavar="PREFIX", help="A prefix; bits as WORD/LENGTH.", show_default=False)],
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Most prefixes to list.", show_default=False)] = None,
     columns: Columns = None,
+    name: TableName = None,
     as_json: Json = False,
 ) -> None:
     """List the prefixes that lie under one, itself included, in sorted order.
 
     Exit code 1 says there is none.
     """
-    opened = open_table(table)
+    opened = open_table(table, table=name)
     index = index_of(opened)
     if not isinstance(index, PrefixTable):
         raise ArgumentError(f"{table}: its keys are looked up whole", hint="Build it with --kind ip, digits, path or the like")
@@ -139,7 +141,7 @@ def _range(index: PrefixTable, prefix: str) -> tuple[int, int]:
     lengths = None
     if index.kind == "bits":
         word, _, bits = prefix.partition("/")
-        if not (word.isdecimal() and bits.isdecimal()):
+        if not (word.isdecimal() and bits.isdecimal() and len(word) <= _WORD_DIGITS and len(bits) <= _WORD_DIGITS):
             raise ArgumentError(f"PREFIX {prefix!r} is not WORD/LENGTH", hint="Two whole numbers, such as 6148914691236517205/8")
         asked, lengths = int(word), int(bits)
     else:
