@@ -238,7 +238,7 @@ SERVICE = np.dtype([
     ("overprovision", "<f8"),
     ("max_ejected", "<f8"),
 ])
-"""A service: name, policy, tags : codes of texts; first, count : its endpoints; the rest as `valkyrie.Service` has them."""
+"""A service: name, policy, tags : codes of texts; first, count : its endpoints; the rest as `services.Service` has them."""
 
 ENDPOINT = np.dtype([
     ("identity", "<u4"),

@@ -197,3 +197,10 @@ def test_policies_survive_storing():
         as_policy("rendezvouz")
     with pytest.raises(ArgumentError, match="policy"):
         as_policy(3)
+
+
+def test_compiled_groups_of_few_requests_are_kept():
+    picks_of = some_services().blocks[0].picks
+    for i in range(200):
+        assert picks_of.of(Request(zone=str(i))) is picks_of.of(Request(zone=str(i)))
+    assert len(picks_of._kept) <= 64

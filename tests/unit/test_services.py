@@ -228,7 +228,9 @@ def test_a_stored_array_that_is_missing_or_cut_is_refused(name):
         ("endpoints", "identity", 4_000_000_000),
         ("endpoints", "weight", float("nan")),
         ("state", "health", 4),
+        ("endpoints", "weight", 1e300),
         ("state", "weight", float("inf")),
+        ("state", "weight", 50.0),
     ],
 )
 def test_a_stored_value_that_makes_no_sense_is_refused(array, field, value):
@@ -242,3 +244,62 @@ def test_a_stored_value_that_makes_no_sense_is_refused(array, field, value):
 def test_records_have_the_sizes_that_files_have():
     sizes = [getattr(records, name).itemsize for name in ("SERVICE", "ENDPOINT", "ENDPOINT_STATE")]
     assert sizes == [48, 56, 16]
+
+
+def test_a_stored_policy_without_a_name_is_refused():
+    columns = services_to_columns(two_services())
+    texts = columns["texts"].tobytes().replace(b'"name"', b'"nAme"')
+    with pytest.raises(SnapshotFormatError, match="cannot be read"):
+        services_from_columns(columns | {"texts": np.frombuffer(texts, np.uint8)})
+
+
+@pytest.mark.parametrize("number", [-1, 5])
+def test_there_is_no_endpoint_beyond_the_last(number):
+    with pytest.raises(ServiceNotFoundError, match=f"no endpoint {number}"):
+        two_services().endpoint(number)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'{"stage":"canary"}', b'["stage","canary"]'),
+        (b'{"stage":"canary"}', b'{"stage":1234567 }'),
+        (b"10.0.0.1:80", b"10.0.0.1:81"),
+        (b"primary", b"prim\nry"),
+        (b"db2", b"d 2"),
+    ],
+)
+def test_a_stored_text_that_no_endpoint_can_have_is_refused(old, new):
+    columns = services_to_columns(two_services())
+    texts = columns["texts"].tobytes()
+    assert old in texts
+    assert len(old) == len(new)
+    with pytest.raises(SnapshotFormatError):
+        services_from_columns(columns | {"texts": np.frombuffer(texts.replace(old, new, 1), np.uint8)})
+
+
+def test_states_are_taken_from_numpy_scalars_and_only_of_services_there_are():
+    services = two_services()
+    changed = services.with_state(np.int64(1), weight=np.float32(0.5), health=np.str_("degraded"))
+    assert (changed.state["weight"][1], changed.state["health"][1]) == (0.5, records.HEALTH.index("degraded"))
+    with pytest.raises(ServiceNotFoundError, match="nope"):
+        services.with_state(0, service="nope", health="healthy")
+
+
+def test_nobody_can_write_to_what_versions_share():
+    services = two_services().with_state(0, health="unhealthy")
+    for array in (services.firsts, services.state, services.blocks[0].state, services.blocks[0].endpoints):
+        with pytest.raises(ValueError, match="WRITEABLE"):
+            array.flags.writeable = True
+
+
+def test_what_does_not_depend_on_the_state_is_shared():
+    services = two_services()
+    services_digest(services)
+    before = services.blocks[0]
+    for name in ("identities", "positions", "metadata"):
+        getattr(before, name)
+    after = services.with_state(0, health="unhealthy").blocks[0]
+    assert after.identities is before.identities
+    assert after.positions is before.positions
+    assert after.metadata is before.metadata

@@ -1,7 +1,7 @@
 """Services and their endpoints, who of them may take traffic, and what their policies pick."""
 
 from valkyrie.services.block import Block
-from valkyrie.services.eligibility import Group, Request, groups_of, rejections
+from valkyrie.services.eligibility import Group, Request, groups_of
 from valkyrie.services.endpoint import Endpoint
 from valkyrie.services.picking import CompiledGroup, CompiledService
 from valkyrie.services.plans import Made, Plans
@@ -15,7 +15,7 @@ from valkyrie.services.stored import (
     targets_from_text,
     targets_text,
 )
-from valkyrie.services.targets import EndpointTarget, Split, Target, checked_targets
+from valkyrie.services.targets import EndpointTarget, Split, Target
 
 __all__ = [
     "Block",
@@ -31,10 +31,8 @@ __all__ = [
     "Services",
     "Split",
     "Target",
-    "checked_targets",
     "groups_of",
     "read_services",
-    "rejections",
     "services_digest",
     "services_from_columns",
     "services_to_columns",

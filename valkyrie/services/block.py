@@ -124,9 +124,8 @@ class Block:
         return replace(self.head, endpoints=tuple(self.endpoint(position) for position in range(len(self))))
 
     def with_state(self, state: AnyArray) -> Block:
-        """The same service in another state: ndarray of records.ENDPOINT_STATE, shape (n,), kept."""
-        state.flags.writeable = False
-        block = Block(self.head, self.endpoints, self.texts, state)
+        """The same service in another state: ndarray of records.ENDPOINT_STATE, shape (n,), copied."""
+        block = Block(self.head, self.endpoints, self.texts, freeze(state))
         for name in _OF_ENDPOINTS & self.__dict__.keys():
             block.__dict__[name] = self.__dict__[name]
         return block

@@ -40,7 +40,7 @@ from valkyrie.typing import BoolArray, Int64Array
 if TYPE_CHECKING:
     from valkyrie.services.block import Block
 
-__all__ = ["Group", "Request", "groups_of", "rejections"]
+__all__ = ["Group", "Request", "groups_of"]
 
 _OK, _PANIC = records.STATUS.index("ok"), records.STATUS.index("panic")
 _DEGRADED, _UNHEALTHY = records.HEALTH.index("degraded"), records.HEALTH.index("unhealthy")
@@ -105,31 +105,6 @@ def groups_of(block: Block, request: Request) -> tuple[list[Group], str]:
     level = _levels(block, request)
     groups = _shared_out(block, [(level == each) & standing for each in np.unique(level[standing]).tolist()], healthy, degraded)
     return groups, "unhealthy"
-
-
-def rejections(block: Block, request: Request) -> list[str]:
-    """Why each endpoint of a service cannot be picked, by position; "" of those that can."""
-    groups, _ = groups_of(block, request)
-    reasons = ["its level takes no traffic, others take all of it"] * len(block)
-    standing = (block.state["admin"] == _UP) & (block.endpoints["weight"] * block.state["weight"] > 0)
-    ejected = _ejected(block, standing)
-    asked = _subset(block, request)
-    for position in range(len(block)):
-        state = block.state[position]
-        if state["admin"] != _UP:
-            reasons[position] = records.ADMIN[state["admin"]]
-        elif not standing[position]:
-            reasons[position] = "weight 0"
-        elif asked is not None and not asked[position]:
-            reasons[position] = "not of the subset"
-        elif state["health"] == _UNHEALTHY:
-            reasons[position] = "unhealthy"
-        elif ejected[position]:
-            reasons[position] = f"ejected: {records.EJECTED[state['ejected']]}"
-    for group in groups:
-        for position in group.positions.tolist():
-            reasons[position] = ""
-    return reasons
 
 
 def _shared_out(block: Block, levels: list[BoolArray], healthy: BoolArray, degraded: BoolArray) -> list[Group]:

@@ -12,7 +12,10 @@ from valkyrie import records
 from valkyrie.arrays import is_encodable
 from valkyrie.errors import ArgumentError
 
-__all__ = ["Endpoint", "checked_text", "checked_texts"]
+__all__ = ["MOST_AMOUNT", "Endpoint", "checked_text", "checked_texts"]
+
+MOST_AMOUNT = 1e30
+"""The greatest weight, capacity, load or latency: far beyond any, and sums of them stay finite."""
 
 _MOST_PORT = 65_535
 _MOST_PRIORITY = 255
@@ -130,6 +133,6 @@ def _amount(value: Any, argument: str) -> float:
         number = float("nan") if isinstance(value, bool | str | bytes) else float(value)
     except (TypeError, ValueError, OverflowError):
         number = math.nan
-    if not math.isfinite(number) or number < 0 or number > 1e30:
+    if not math.isfinite(number) or number < 0 or number > MOST_AMOUNT:
         raise ArgumentError(f"{argument}: {value!r} is no finite number from 0 on", hint="Give a float")
     return number

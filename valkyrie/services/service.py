@@ -29,7 +29,7 @@ class Service:
     endpoints : iterable of Endpoint
         No two with one identity. Their order counts for the policy "jump" alone.
     policy : str or Policy
-        How an endpoint is picked: a name such as "maglev" or "rendezvous", or an instance such as ``vk.picks.Maglev(seed=3)``.
+        How an endpoint is picked: a name such as "maglev" or "rendezvous", or an instance such as ``picks.Maglev(seed=3)``.
     tags : mapping of str to str
     panic_threshold : float
         If a smaller share of a level's endpoints can take traffic, all of them do (status "panic"); 0 never panics.
@@ -84,7 +84,7 @@ def _endpoints(service: str, endpoints: Any) -> tuple[Endpoint, ...]:
     if isinstance(endpoints, Endpoint | str | Mapping) or not isinstance(endpoints, Iterable):
         raise ArgumentError(
             f"endpoints: a list of Endpoint is needed for {service!r}, got {type(endpoints).__name__}",
-            hint='Such as [vk.Endpoint(address="10.0.0.7", port=80)]',
+            hint='Such as [Endpoint(address="10.0.0.7", port=80)]',
         )
     found = tuple(endpoints)
     if len(found) > MOST_ENDPOINTS:
@@ -96,7 +96,7 @@ def _endpoints(service: str, endpoints: Any) -> tuple[Endpoint, ...]:
         if not isinstance(endpoint, Endpoint):
             raise ArgumentError(
                 f"endpoints: {endpoint!r} of {service!r} is no Endpoint"[:200],
-                hint='Such as vk.Endpoint(address="10.0.0.7", port=80)',
+                hint='Such as Endpoint(address="10.0.0.7", port=80)',
             )
         if endpoint.identity in identities:
             raise ArgumentError(

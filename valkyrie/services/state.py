@@ -9,6 +9,7 @@ import numpy as np
 from valkyrie import records
 from valkyrie.arrays import Strings, payload_column
 from valkyrie.errors import ArgumentError
+from valkyrie.services.endpoint import MOST_AMOUNT
 from valkyrie.typing import AnyArray, Int64Array
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["StateChange", "changed_state"]
 
 _CODES = {"health": records.HEALTH, "admin": records.ADMIN, "ejected": records.EJECTED}
-_AMOUNTS = {"weight": 1.0, "load": 3e38, "latency": 3e38}
+_AMOUNTS = {"weight": 1.0, "load": MOST_AMOUNT, "latency": MOST_AMOUNT}
 
 
 class StateChange(NamedTuple):
@@ -56,15 +57,16 @@ def changed_state(services: Services, asked: StateChange) -> dict[int, AnyArray]
 
 def _numbers(services: Services, asked: StateChange) -> Int64Array:
     endpoints, service = asked.endpoints, asked.service
+    if service is not None:
+        of = [services.number(name) for name in ([service] if isinstance(service, str) else list(service))]
     if endpoints is None:
         if service is None:
             return np.arange(services.endpoint_count)
-        names = [service] if isinstance(service, str) else list(service)
-        parts = [np.arange(*services.firsts[[number, number + 1]]) for number in map(services.number, names)]
+        parts = [np.arange(*services.firsts[[number, number + 1]]) for number in of]
         return np.concatenate([np.empty(0, np.int64), *parts])
     if isinstance(endpoints, str):
         return np.array([services.endpoint_number(endpoints, service)])
-    values, nulls = payload_column([endpoints] if isinstance(endpoints, int) else endpoints, "endpoints")
+    values, nulls = payload_column([endpoints] if np.isscalar(endpoints) else endpoints, "endpoints")
     if nulls is not None and nulls.any():
         raise ArgumentError(f"endpoints: the one at position {int(np.argmax(nulls))} is null", hint="Leave it out")
     if isinstance(values, Strings):
@@ -88,7 +90,7 @@ def _values(name: str, value: Any, n: int) -> AnyArray:
         raise ArgumentError(
             f"with_state: there is no {name!r} to change", hint=f"There are {', '.join([*_CODES, *_AMOUNTS])}", argument=name
         )
-    if isinstance(value, str | int | float) and not isinstance(value, bool):
+    if np.isscalar(value):
         column: Any = [value]
     else:
         column = value

@@ -15,7 +15,8 @@ from valkyrie.arrays import StringDictionary
 from valkyrie.errors import SnapshotFormatError, ValkyrieError
 from valkyrie.picks import policy_of_text, policy_text
 from valkyrie.services.block import TEXTS, Block, metadata_text
-from valkyrie.services.service import Service
+from valkyrie.services.endpoint import MOST_AMOUNT, checked_text, checked_texts
+from valkyrie.services.service import MOST_ENDPOINTS, Service
 from valkyrie.services.services import Services
 from valkyrie.services.targets import EndpointTarget, Split, Target
 from valkyrie.typing import AnyArray
@@ -139,7 +140,8 @@ def _check(heads: AnyArray, endpoints: AnyArray, state: AnyArray, texts: int) ->
     n = len(endpoints)
     codes = [heads[name] for name in ("name", "policy", "tags")] + [endpoints[name] for name in TEXTS]
     first, count = heads["first"].astype(np.int64), heads["count"].astype(np.int64)
-    weights = np.concatenate([endpoints["weight"], endpoints["capacity"], state["weight"], state["load"], state["latency"]])
+    amounts = [(endpoints["weight"], MOST_AMOUNT), (endpoints["capacity"], MOST_AMOUNT), (state["weight"], 1.0)]
+    amounts += [(state[name], MOST_AMOUNT) for name in ("load", "latency")]
     sound = (
         len(state) == n
         and all(len(code) == 0 or int(code.max()) < texts for code in codes)
@@ -147,7 +149,7 @@ def _check(heads: AnyArray, endpoints: AnyArray, state: AnyArray, texts: int) ->
         and np.array_equal(first, np.cumsum(count) - count)
         and int(count.sum()) == n
         and all(bool((state[name] < len(words)).all()) for name, words in _STATES.items())
-        and bool((np.isfinite(weights) & (weights >= 0)).all())
+        and all(bool(((values >= 0) & (values <= most)).all()) for values, most in amounts)
     )
     if not sound:
         raise SnapshotFormatError("the services of the snapshot make no sense", hint=_AGAIN)
@@ -167,15 +169,32 @@ def _service(head: Any, texts: list[str]) -> Service:
             float(head["overprovision"]),
             float(head["max_ejected"]),
         )
-    except (ValkyrieError, ValueError, TypeError, RecursionError) as error:
+    except (ValkyrieError, ValueError, TypeError, LookupError, RecursionError) as error:
         raise SnapshotFormatError(f"a service of the snapshot cannot be read: {error}", hint=_AGAIN) from error
 
 
 def _check_block(block: Block) -> None:
+    """Whether every endpoint is one that `Endpoint` takes: each distinct text is looked at once, and no object is made."""
     try:
-        distinct = len(set(block.identities)) == len(block)
-        block.metadata  # noqa: B018  # reads the JSON
-    except (ValueError, TypeError, RecursionError) as error:
+        endpoints = block.endpoints
+        used = {name: [block.texts[code] for code in np.unique(endpoints[name]).tolist()] for name in TEXTS}
+        for name in TEXTS[:-1]:
+            for text in used[name]:
+                checked_text(text, name)
+        for text in used["metadata"]:
+            checked_texts(json.loads(text), "metadata")
+        own = [block.texts[code] for code in endpoints["address"].tolist()]
+        named = [f"{address}:{port}" for address, port in zip(own, endpoints["port"].tolist(), strict=True)]
+        sound = (
+            len(set(block.identities)) == len(block) <= MOST_ENDPOINTS
+            and all(used["identity"])
+            and all(text and not any(map(str.isspace, text)) for text in used["address"])
+            and all(
+                its_own or identity == name
+                for its_own, identity, name in zip(endpoints["own_identity"].tolist(), block.identities, named, strict=True)
+            )
+        )
+    except (ValkyrieError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise SnapshotFormatError(f"the endpoints of {block.name!r} cannot be read: {error}", hint=_AGAIN) from error
-    if not distinct or len(block) > 65_535:
+    if not sound:
         raise SnapshotFormatError(f"the endpoints of {block.name!r} make no sense", hint=_AGAIN)

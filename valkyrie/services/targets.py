@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
@@ -16,7 +16,7 @@ from valkyrie.errors import ArgumentError
 from valkyrie.picks import PickTable
 from valkyrie.services.endpoint import checked_text
 
-__all__ = ["EndpointTarget", "Split", "Target", "checked_targets"]
+__all__ = ["EndpointTarget", "Split", "Target"]
 
 _TOLERANCE = 1e-9
 _SUMS = (1.0, 100.0)
@@ -116,26 +116,3 @@ def _table(split: Split) -> PickTable:
 
 Target = str | EndpointTarget | Split
 """A service by its name, an endpoint, a split."""
-
-
-def checked_targets(targets: Iterable[Target] | None, names: Iterable[str]) -> tuple[Target, ...]:
-    """The targets by code; without any, the services in their order.
-
-    Raises
-    ------
-    ArgumentError
-        One is no target. Whether services and endpoints exist is seen when a snapshot is put together.
-    """
-    if targets is None:
-        return tuple(names)
-    if isinstance(targets, str | Split | EndpointTarget | Mapping) or not isinstance(targets, Iterable):
-        raise ArgumentError(
-            f"targets: a list is needed, got {type(targets).__name__}", hint='Such as ["db", vk.Split("rollout", {...})]'
-        )
-    found = tuple(targets)
-    for target in found:
-        if not isinstance(target, str | EndpointTarget | Split):
-            raise ArgumentError(
-                f"targets: {target!r} is no target"[:200], hint="Give names of services, EndpointTarget or Split"
-            )
-    return found
