@@ -321,3 +321,17 @@ def test_representations_escape_names():
     assert "1 keys" in repr(table)
     assert "entries" in repr(table.index.stats)
     assert "<table>" in table.index._repr_html_()
+
+
+@pytest.mark.parametrize("rows", [["x"], [None], [{"name": "x"}], [0.5], [[0]]])
+@pytest.mark.parametrize("kind", ["ip", "bytes"])
+def test_rows_of_an_edit_that_are_none_are_refused(kind, rows):
+    table = vk.RouteTable.build({"net": ["10.0.0.0/8"], "name": ["ten"]}, key="net", kind=kind)
+    with pytest.raises(ArgumentError, match="^rows"):
+        table.replace(["10.2.0.0/16"], rows)
+
+
+@pytest.mark.parametrize("kind", ["cidr", "IP", ["ip"], 3])
+def test_an_unknown_kind_is_told_which_there_are(kind):
+    with pytest.raises(ArgumentError, match="'int'.*'ip'.*'bits'"):
+        vk.RouteTable.build({"net": ["10.0.0.0/8"]}, key="net", kind=kind)

@@ -13,6 +13,7 @@ from valkyrie.errors import ArgumentError, SnapshotFormatError
 from valkyrie.parallel import thread_count
 from valkyrie.tables.content_sum import ContentSum
 from valkyrie.tables.id_table import IdTable
+from valkyrie.tables.located import checked_rows
 from valkyrie.tables.payload import PayloadColumn, payload_columns, payload_digest
 from valkyrie.tables.prefix_table import PrefixTable
 from valkyrie.tables.record_comparison import RecordComparison
@@ -112,6 +113,7 @@ class RouteTable(StoredTable):
                     f"{'wildcards' if wildcards else 'lengths'}: keys of kind {kind!r} are looked up whole",
                     hint='Leave it out, or name a kind of prefixes, such as kind="ip"',
                 )
+            _check_kind(kind)
             keys = key_column(raw_keys, kind=kind, argument=key)
             index, n = IdTable.build_column(keys, on_duplicate=on_duplicate, seed=seed, threads=threads), keys.n
         others = [(name, raw) for name, raw in zip(frame.names, frame.columns, strict=True) if name not in own]
@@ -275,15 +277,18 @@ class RouteTable(StoredTable):
         return self._with_index(self.index.replace(keys, rows, on_duplicate=on_duplicate, threads=threads, **more))
 
     def check_rows(self, rows: Any) -> None:
-        """Check that the payload has all of these rows.
+        """Check that they are rows, and that the payload has them all.
 
         Raises
         ------
         ArgumentError
         """
         m = next((len(column) for column in self._payload.values()), None)
-        highest = int(np.max(rows, initial=-1)) if m is not None and hasattr(rows, "__len__") else -1
-        if m is not None and highest >= m:
+        if m is None or not hasattr(rows, "__len__"):
+            return
+        read = checked_rows(rows, len(rows))
+        highest = -1 if read is None else int(np.max(read, initial=-1))
+        if highest >= m:
             raise ArgumentError(f"rows: {highest} is no row of the payload, which has {m}", hint="Name a row that is there")
 
     def without(
@@ -387,6 +392,12 @@ class RouteTable(StoredTable):
         head = "<tr><th>column</th><th>type</th><th>bytes</th></tr>"
         key = f"{len(self):,} keys <i>{html.escape(self.key_name)}</i> of kind {self.index.kind}"
         return f"<b>RouteTable</b>, {key}<table>{head}{rows}</table>"
+
+
+def _check_kind(kind: Any) -> None:
+    if kind is not None and kind not in records.KINDS:
+        listed = ", ".join(map(repr, (*records.KINDS, *PREFIX_KINDS)))
+        raise ArgumentError(f"kind: {kind!r} is not a kind of keys or prefixes", hint=f"Use one of {listed}", argument="kind")
 
 
 def edit_lengths(table: IdTable | PrefixTable | RouteTable, lengths: Any) -> dict[str, Any]:
