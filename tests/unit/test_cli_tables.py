@@ -109,3 +109,8 @@ def test_bits_of_too_many_digits_are_refused(run, tmp_path):
     vk.PrefixTable.build([1 << 63], kind="bits", lengths=[1]).save(tmp_path / "bits.vks")
     for prefix in ("1" * 5_000 + "/8", "1/" + "8" * 5_000):
         assert "WORD/LENGTH" in run("enumerate", tmp_path / "bits.vks", prefix, code=2).output
+
+
+def test_a_directory_is_no_file(run, tmp_path):
+    for command in ("info", "verify"):
+        assert "snapshot history" in run(command, tmp_path, code=2).output

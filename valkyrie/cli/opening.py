@@ -28,6 +28,11 @@ def open_tables(path: str | Path, *, table: str | None = None, verify: Verify = 
     ArgumentError
         There is no such table.
     """
+    if Path(path).is_dir():
+        raise ArgumentError(
+            f"{path} is a directory, a file is needed",
+            hint="Of a directory that versions are published to, `valkyrie snapshot history` lists them",
+        )
     loaded = vk.load(path, verify=verify)
     tables = loaded.tables if isinstance(loaded, vk.Snapshot) else {"routes": loaded}
     if table is None:

@@ -78,7 +78,7 @@ def file_format(path: str, given: str | None = None, *, argument: str = "source"
             what = "a standard stream has no extension" if path == STANDARD_STREAM else f"{path!r} has no known extension"
             raise ArgumentError(
                 f"{argument}: {what}",
-                hint=f"Name the format ({', '.join(FORMATS)}) or use one of {', '.join(EXTENSIONS)}",
+                hint=f"Name the format ({', '.join(FORMATS)}; --format, --out-format) or use one of {', '.join(EXTENSIONS)}",
                 path=path,
             )
         name, stream = EXTENSIONS[known], known == ".arrows"

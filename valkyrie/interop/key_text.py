@@ -185,7 +185,7 @@ class KeyText:
     def _no_key(self, row: int, value: Any, wanted: str) -> KeyTypeError:
         return KeyTypeError(
             f"{self.path}: row {row + 1} of column {self.name!r} is {value!r}, not {wanted}",
-            hint='Mend the file, or use errors="coerce" (--errors coerce) to route such rows to missing',
+            hint='Mend the file; where keys are looked up, errors="coerce" (--errors coerce) takes such rows as missing',
             row=row,
             value=value,
         )
